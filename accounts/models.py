@@ -1,0 +1,155 @@
+"""Who: people with their preferences, groups of them, the tokens that programs present for them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Self
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+
+TOKEN_BYTES = 32
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+class User(AbstractUser):
+    """A person. An operator (`is_admin` on the wire) is a superuser of the console; nothing more in the API."""
+
+    first_name = None
+    last_name = None
+
+    username = models.CharField(
+        max_length=20,
+        unique=True,
+        validators=[AbstractUser.username_validator],
+        error_messages={"unique": "A user with that name already exists."},
+    )
+    email = models.EmailField(max_length=120, unique=True)
+    name = models.CharField(max_length=100, null=True, blank=True)
+    job_title = models.CharField(max_length=100, null=True, blank=True)
+    company = models.CharField(max_length=100, null=True, blank=True)
+    email_verified = models.BooleanField(default=False)
+    can_share_publicly = models.BooleanField(default=True)
+    sso_provider = models.CharField(max_length=60, null=True, blank=True, editable=False)
+
+    ui_language = models.CharField(max_length=10, null=True, blank=True, default="en")
+    timezone = models.CharField(
+        max_length=60, null=True, blank=True, help_text="IANA name; empty means the server's."
+    )
+    transcription_language = models.CharField(
+        max_length=10,
+        null=True,
+        blank=True,
+        help_text="Language spoken in this person's recordings (ISO 639-1); empty means detect it.",
+    )
+    output_language = models.CharField(max_length=50, null=True, blank=True)
+    transcription_hotwords = models.TextField(null=True, blank=True)
+    transcription_initial_prompt = models.TextField(null=True, blank=True)
+    extract_events = models.BooleanField(default=False)
+    auto_speaker_labelling = models.BooleanField(default=False)
+    auto_speaker_labelling_threshold = models.FloatField(
+        default=0.6, help_text="Cosine similarity from which a known voice is named by itself, 0 to 1."
+    )
+    auto_summarization = models.BooleanField(default=True)
+    show_timestamps_simple_view = models.BooleanField(default=False)
+    editor_autosave = models.BooleanField(default=False)
+    diarize = models.BooleanField(default=False)
+
+    REQUIRED_FIELDS = ["email"]
+
+    @property
+    def is_admin(self) -> bool:
+        return self.is_superuser
+
+    def get_full_name(self) -> str:
+        return self.name or self.username
+
+    def get_short_name(self) -> str:
+        return self.name or self.username
+
+
+class Group(models.Model):
+    name = models.CharField(max_length=100, unique=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="speakr_groups")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        ADMIN = "admin"
+        MEMBER = "member"
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    joined_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["group", "user"], name="membership_once_per_group")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.group}"
+
+
+class ApiTokenQuerySet(models.QuerySet):
+    def usable(self) -> Self:
+        """Neither revoked nor expired, and its person is active."""
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()),
+            revoked_at=None,
+            user__is_active=True,
+        )
+
+    def presented(self, secret: str) -> Self:
+        """The usable token with this secret. One query."""
+        return self.usable().filter(digest=digest(secret)).select_related("user")
+
+
+class ApiToken(models.Model):
+    """Only the digest is kept: the secret has 256 random bits, so a plain SHA-256 cannot be searched."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, default="Unnamed Token")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Empty means it does not expire."
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def touch(self) -> None:
+        """Remembers the use, at most once a minute."""
+        now = timezone.now()
+        if self.last_used_at is None or now - self.last_used_at > LAST_USED_PRECISION:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+def new_secret() -> str:
+    """43 URL-safe characters."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def digest(secret: str) -> str:
+    """SHA-256 as 64 hex characters."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Who is told: webhooks and their deliveries. Nothing of it works yet."""

@@ -1,0 +1,1 @@
+"""Where recordings are filed: tags and folders. Nothing of it works yet."""

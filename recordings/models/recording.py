@@ -1,0 +1,190 @@
+"""The user's item: audio plus everything about it, and who may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import User
+
+TITLE_PREFIX = "Recording - "
+
+LIST_COLUMNS = (
+    "id",
+    "title",
+    "status",
+    "created_at",
+    "completed_at",
+    "meeting_date",
+    "size_bytes",
+    "original_filename",
+    "participants",
+    "is_inbox",
+    "is_highlighted",
+    "audio_key",
+    "duration_seconds",
+    "current_transcript_id",
+    "has_summary",
+    "processing_seconds",
+    "transcription_seconds",
+    "summarization_seconds",
+    "deletion_exempt",
+    "error_message",
+    "keep_audio_only",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFilter:
+    """What a list is asked for. `sort_by` is a column of the wire; dates are inclusive bounds on `created_at`."""
+
+    statuses: tuple[str, ...] = ()
+    sort_by: str = "created_at"
+    descending: bool = True
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    text: str = ""
+    inbox: bool | None = None
+    starred: bool | None = None
+    tag_id: int | None = None
+
+
+SORT_COLUMNS = {
+    "created_at": "created_at",
+    "meeting_date": "meeting_date",
+    "title": "title",
+    "file_size": "size_bytes",
+    "status": "status",
+}
+
+
+class RecordingQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> Self:
+        """Those of which `user` may read everything. Being an operator opens nobody's recordings."""
+        return self.filter(owner=user)
+
+    def editable_by(self, user: User) -> Self:
+        return self.filter(owner=user)
+
+    def with_has_summary(self) -> Self:
+        return self.annotate(
+            has_summary=models.ExpressionWrapper(
+                Q(summary__isnull=False) & ~Q(summary=""), output_field=models.BooleanField()
+            )
+        )
+
+    def for_list(self) -> models.QuerySet:
+        """Plain dicts with what a list shows; never a transcript or a summary. One query."""
+        return self.with_has_summary().values(*LIST_COLUMNS)
+
+    def for_detail(self) -> Self:
+        return self.select_related("owner", "current_transcript")
+
+    def matching(self, wanted: RecordingFilter) -> Self:
+        found = self
+        if wanted.statuses:
+            found = found.filter(status__in=wanted.statuses)
+        if wanted.created_from:
+            found = found.filter(created_at__gte=wanted.created_from)
+        if wanted.created_to:
+            found = found.filter(created_at__lte=wanted.created_to)
+        if wanted.text:
+            found = found.filter(
+                Q(title__icontains=wanted.text) | Q(participants__icontains=wanted.text)
+            )
+        if wanted.inbox is not None:
+            found = found.filter(is_inbox=wanted.inbox)
+        if wanted.starred is not None:
+            found = found.filter(is_highlighted=wanted.starred)
+        if wanted.tag_id is not None:
+            found = found.none()  # no recording carries a tag yet
+        return found
+
+    def sorted_by(self, wanted: RecordingFilter) -> Self:
+        """Nulls last in both directions, on both databases; the id breaks ties, so pages are stable."""
+        column = F(SORT_COLUMNS[wanted.sort_by])
+        if wanted.descending:
+            return self.order_by(column.desc(nulls_last=True), "-id")
+        return self.order_by(column.asc(nulls_last=True), "id")
+
+
+class Recording(models.Model):
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        PROCESSING = "PROCESSING"
+        SUMMARIZING = "SUMMARIZING"
+        COMPLETED = "COMPLETED"
+        FAILED = "FAILED"
+
+    ACTIVE = (Status.PENDING, Status.PROCESSING, Status.SUMMARIZING)
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recordings"
+    )
+    title = models.CharField(max_length=200, null=True, blank=True)
+    participants = models.CharField(
+        max_length=500, null=True, blank=True, help_text="Names, separated by a comma and a space."
+    )
+    notes = models.TextField(null=True, blank=True)
+    summary = models.TextField(null=True, blank=True)
+    meeting_date = models.DateTimeField(null=True, blank=True)
+    is_inbox = models.BooleanField(default=True)
+    is_highlighted = models.BooleanField(default=False)
+    deletion_exempt = models.BooleanField(default=False)
+    prompt_variables = models.JSONField(default=dict, blank=True)
+
+    audio_key = models.CharField(
+        max_length=200, blank=True, db_index=True, help_text="Key in storage; empty when deleted."
+    )
+    audio_deleted_at = models.DateTimeField(null=True, blank=True)
+    original_filename = models.CharField(max_length=500, null=True, blank=True)
+    mime_type = models.CharField(max_length=100, null=True, blank=True)
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    sha256 = models.CharField(max_length=64, help_text="Of the bytes as they were uploaded.")
+    duration_seconds = models.FloatField(null=True, blank=True)
+    keep_audio_only = models.BooleanField(default=False)
+
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.CharField(max_length=500, null=True, blank=True)
+    warnings = models.JSONField(default=list, blank=True)
+    current_transcript = models.ForeignKey(
+        "recordings.Transcript", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    processing_seconds = models.FloatField(null=True, blank=True)
+    transcription_seconds = models.FloatField(null=True, blank=True)
+    summarization_seconds = models.FloatField(null=True, blank=True)
+
+    objects = RecordingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        permissions = [("open_recording", "Can open what others said: transcript and audio")]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="recording_by_created"),
+            models.Index(fields=["owner", "-meeting_date", "-id"], name="recording_by_meeting"),
+            models.Index(fields=["owner", "title", "id"], name="recording_by_title"),
+            models.Index(fields=["owner", "-size_bytes", "-id"], name="recording_by_size"),
+            models.Index(fields=["owner", "sha256"], name="recording_by_content"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"#{self.pk}"
+
+    @property
+    def has_audio(self) -> bool:
+        return bool(self.audio_key)
+
+    def resting_status(self) -> str:
+        """What the recording is when nothing works on it any more and nothing new came of the work."""
+        if self.current_transcript_id is not None:
+            return self.Status.COMPLETED
+        return self.Status.FAILED

@@ -1,0 +1,45 @@
+"""A django-q2 cluster that leaves no orphans and does not hang: see technology.md, T3.1, for what goes wrong without."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from typing import Any
+
+import django_q.cluster
+
+from speakr_site.core import queue
+
+logger = logging.getLogger(__name__)
+
+
+class WatchfulSentinel(django_q.cluster.Sentinel):
+    """Ends the whole cluster when one of its processes died by a signal.
+
+    A worker that is killed while it waits for work keeps the queue's lock: no other worker ever gets a message again,
+    and nothing looks wrong. Whoever supervises the cluster starts a fresh one; leases return what was running.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        queue.die_with_parent()
+        super().__init__(*args, **kwargs)
+
+    def reincarnate(self, process: Any) -> None:
+        if process.exitcode is not None and process.exitcode < 0:
+            logger.critical(
+                "%s died by signal %d; the cluster ends to start afresh",
+                process.name,
+                -process.exitcode,
+            )
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().reincarnate(process)
+
+    def stop(self) -> None:
+        queue.announce_stop()
+        super().stop()
+
+
+def use_watchful_sentinel() -> None:
+    """Makes clusters started in this process use it; django-q2 offers no other way to name the class."""
+    django_q.cluster.Sentinel = WatchfulSentinel

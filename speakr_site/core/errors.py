@@ -1,0 +1,59 @@
+"""What a service may answer instead of a result: a code, an HTTP status and one sentence.
+
+Services raise these and nothing from DRF; core/api/exceptions.py puts them on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SpeakrError(Exception):
+    """`extra`: further keys of the answer's body."""
+
+    code = "error"
+    status = 500
+    sentence = "Something went wrong."
+
+    def __init__(self, sentence: str | None = None, **extra: Any) -> None:
+        super().__init__(sentence or self.sentence)
+        self.extra = extra
+
+
+class InvalidInput(SpeakrError):
+    code = "invalid_input"
+    status = 400
+    sentence = "Invalid input"
+
+
+class NotAllowed(SpeakrError):
+    code = "not_allowed"
+    status = 403
+    sentence = "Permission denied"
+
+
+class FeatureDisabled(SpeakrError):
+    code = "feature_disabled"
+    status = 403
+
+
+class NotFound(SpeakrError):
+    code = "not_found"
+    status = 404
+    sentence = "Not found"
+
+
+class Conflict(SpeakrError):
+    code = "conflict"
+    status = 409
+
+
+class TooLarge(SpeakrError):
+    code = "too_large"
+    status = 413
+
+
+class Busy(SpeakrError):
+    code = "busy"
+    status = 503
+    sentence = "The server is busy; try again later"

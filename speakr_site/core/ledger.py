@@ -1,0 +1,77 @@
+"""Rows of work that exactly one worker holds at a time: claim, lease, release.
+
+A claim is an update that only succeeds while the row is still free, so SQLite and PostgreSQL behave alike and no lock
+is held while work runs. Every later write names the claim's token: a worker that lost its lease writes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import models
+from django.utils import timezone
+
+LEASE_SECONDS = 30
+BEAT_SECONDS = 5
+
+
+class Claimable(models.Model):
+    """`available_at`: not before then, for backoff. `claim_token` and `lease_expires_at` are set while it is held."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    available_at = models.DateTimeField(default=timezone.now)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    claim_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class LedgerQuerySet(models.QuerySet):
+    def available(self, now: datetime) -> Self:
+        return self.filter(status=Claimable.Status.QUEUED, available_at__lte=now)
+
+    def held(self, token: uuid.UUID) -> Self:
+        return self.filter(status=Claimable.Status.RUNNING, claim_token=token)
+
+    def expired(self, now: datetime) -> Self:
+        return self.filter(status=Claimable.Status.RUNNING, lease_expires_at__lt=now)
+
+    def claim(self, row: Claimable) -> bool:
+        """Takes a row that is still queued; False when another worker was faster. Sets the claim on `row`."""
+        now = timezone.now()
+        claim: dict[str, Any] = {
+            "status": Claimable.Status.RUNNING,
+            "claimed_at": now,
+            "claim_token": uuid.uuid4(),
+            "lease_expires_at": now + timedelta(seconds=LEASE_SECONDS),
+        }
+        if not self.filter(pk=row.pk, status=Claimable.Status.QUEUED).update(**claim):
+            return False
+        for name, value in claim.items():
+            setattr(row, name, value)
+        return True
+
+    def renew(self, token: uuid.UUID) -> bool:
+        """Extends the lease; False when the claim is no longer ours."""
+        expires = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+        return self.held(token).update(lease_expires_at=expires) == 1
+
+    def release(self, token: uuid.UUID, status: str, **changes: Any) -> bool:
+        """Ends the claim with a new status and further column values; False when it is no longer ours."""
+        return (
+            self.held(token).update(
+                status=status, claim_token=None, lease_expires_at=None, **changes
+            )
+            == 1
+        )

@@ -1,0 +1,16 @@
+"""Writes settings.SCHEDULES into django-q2's table. Run after every migrate; running it again changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from speakr_site.core.queue import save_schedules
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        save_schedules()

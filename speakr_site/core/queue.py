@@ -1,0 +1,91 @@
+"""The bell: the only place, with cluster.py beside it, that knows django-q2.
+
+Work is a row; a message says only "there is work in this lane". A lost message costs at most a minute (the sweep rings
+again), a doubled one finds nothing to claim.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_q.exceptions import TimeoutException
+from django_q.models import Schedule
+from django_q.signals import post_spawn
+from django_q.tasks import async_task
+
+from speakr_site.core.models import Canary
+
+# Raised in a worker whose task ran too long. Derives from SystemExit: `except Exception` misses it.
+TimeLimit = TimeoutException
+
+PR_SET_PDEATHSIG = 1
+
+# Set by a cluster that was asked to stop, before it waits for its workers; shared with them through the fork.
+_stopping = multiprocessing.get_context("fork").Event()
+
+
+def ring(lane: str) -> None:
+    """Tells a lane's cluster, once the surrounding transaction commits, that there is work."""
+    transaction.on_commit(
+        lambda: async_task(settings.LANE_TASKS[lane], lane, cluster=lane, save=False)
+    )
+
+
+def stamp(lane: str) -> None:
+    """Scheduled every minute in each lane: shows that its workers still take messages."""
+    Canary.objects.update_or_create(
+        lane=lane,
+        defaults={
+            "stamped_at": timezone.now(),
+            "host": socket.gethostname(),
+            "pid": os.getppid(),
+        },
+    )
+
+
+def stopping() -> bool:
+    """Whether this worker's cluster was asked to stop; long work hands itself back then."""
+    return _stopping.is_set()
+
+
+def announce_stop() -> None:
+    """Makes `stopping()` true in every worker of this cluster."""
+    _stopping.set()
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to end this process when its parent dies; without it a killed cluster leaves orphans at work."""
+    if hasattr(signal, "SIGKILL"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def save_schedules() -> None:
+    """Makes django-q2's schedule table say what settings.SCHEDULES says."""
+    Schedule.objects.exclude(name__in=settings.SCHEDULES).delete()
+    for name, (function, arguments, lane, minutes) in settings.SCHEDULES.items():
+        Schedule.objects.update_or_create(
+            name=name,
+            defaults={
+                "func": function,
+                "args": repr(arguments),
+                "cluster": lane,
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "repeats": -1,
+            },
+        )
+
+
+def _on_spawn(**_: Any) -> None:
+    die_with_parent()
+
+
+post_spawn.connect(_on_spawn, dispatch_uid="die_with_parent")

@@ -1,0 +1,264 @@
+"""Every Django setting. The environment is read through env.py only; policy that an operator changes while the
+server runs is not here but in core/system.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from speakr_site import env
+from speakr_site.core import system
+from speakr_site.database import database
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "1.0.0"
+
+# Places
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).expanduser().resolve()
+MEDIA_ROOT = Path(env.text("UPLOAD_FOLDER", str(DATA_DIR / "uploads"))).expanduser().resolve()
+# On the same file system as MEDIA_ROOT, so that keeping an upload is a rename.
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / ".incoming"
+SCRATCH_DIR = DATA_DIR / "scratch"
+MODELS_DIR = DATA_DIR / "models"
+for folder in (DATA_DIR, MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, SCRATCH_DIR, MODELS_DIR):
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+
+# Django
+SECRET_KEY = env.secret("SECRET_KEY") or env.kept_secret(DATA_DIR / "secret_key")
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
+DEBUG = False
+# Nothing is built from the Host header but links back to the same host.
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "*")
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("SESSION_COOKIE_SECURE", default=False)
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.integer("TRUSTED_PROXY_HOPS", 0) else None
+)
+ROOT_URLCONF = "speakr_site.urls"
+WSGI_APPLICATION = "speakr_site.wsgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", env.text("TZ", "UTC"))
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+INSTALLED_APPS = [
+    "speakr_site.apps.SpeakrAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "constance",
+    # Before django_q: its qcluster command is ours.
+    "speakr_site.core",
+    "django_q",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "recordings",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "speakr_site" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database and cache
+try:
+    DATABASES = {
+        "default": database(
+            env.secret("DATABASE_URL") or env.secret("SQLALCHEMY_DATABASE_URI"), DATA_DIR
+        )
+    }
+except ValueError as error:
+    raise ImproperlyConfigured(f"DATABASE_URL: {error}") from None
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Files: everything but tiny form fields goes to disk as it streams in.
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_PERMISSIONS = 0o640
+
+# System settings: their definitions stand in core/system.py
+CONSTANCE_BACKEND = "constance.backends.database.DatabaseBackend"
+CONSTANCE_CONFIG = system.CONFIG
+CONSTANCE_CONFIG_FIELDSETS = system.FIELDSETS
+CONSTANCE_ADDITIONAL_FIELDS = system.FIELDS
+
+# Transcription: names as existing deployments set them
+WHISPER_MODEL = env.text("WHISPER_MODEL")
+WHISPER_DEVICE = env.choice("WHISPER_DEVICE", "auto", ("auto", "cpu", "cuda"))
+WHISPER_COMPUTE_TYPE = env.text("WHISPER_COMPUTE_TYPE", "auto")
+WHISPER_BATCH_SIZE = env.integer("WHISPER_BATCH_SIZE", 8, minimum=1, maximum=256)
+WHISPER_THREADS = env.integer("WHISPER_THREADS", 0, maximum=256)
+MODEL_IDLE_UNLOAD_SECONDS = env.integer("MODEL_IDLE_UNLOAD_SECONDS", 900)
+WINDOW_SECONDS = env.integer("TRANSCRIPTION_WINDOW_SECONDS", 600, minimum=30, maximum=3600)
+DIARIZER = env.choice("DIARIZER", "embedded", ("embedded", "pyannote", "none"))
+PYANNOTE_MODEL_DIR = env.text("PYANNOTE_MODEL_DIR")
+ASR_BASE_URL = env.text("ASR_BASE_URL")
+TRANSCRIPTION_CONNECTOR = env.choice(
+    "TRANSCRIPTION_CONNECTOR",
+    "asr_endpoint" if ASR_BASE_URL else "faster_whisper",
+    ("faster_whisper", "asr_endpoint"),
+)
+if TRANSCRIPTION_CONNECTOR == "asr_endpoint" and not ASR_BASE_URL:
+    raise ImproperlyConfigured("TRANSCRIPTION_CONNECTOR=asr_endpoint needs ASR_BASE_URL.")
+TRANSCRIPTION_MODEL = env.text("TRANSCRIPTION_MODEL")
+TRANSCRIPTION_MODELS_AVAILABLE = env.items("TRANSCRIPTION_MODELS_AVAILABLE")
+TRANSCRIPTION_MODEL_LABELS = env.items("TRANSCRIPTION_MODEL_LABELS")
+ASR_TIMEOUT = env.integer("ASR_TIMEOUT", None, minimum=1)
+ASR_DIARIZE = env.flag("ASR_DIARIZE", default=True)
+ASR_MIN_SPEAKERS = env.integer("ASR_MIN_SPEAKERS", None, minimum=1)
+ASR_MAX_SPEAKERS = env.integer("ASR_MAX_SPEAKERS", None, minimum=1)
+ASR_RETURN_SPEAKER_EMBEDDINGS = env.flag("ASR_RETURN_SPEAKER_EMBEDDINGS", default=False)
+ASR_ENABLE_CHUNKING = env.flag("ASR_ENABLE_CHUNKING", default=False)
+ASR_MAX_DURATION_SECONDS = env.integer("ASR_MAX_DURATION_SECONDS", 7200, minimum=60)
+
+# Recordings
+VIDEO_RETENTION = env.flag("VIDEO_RETENTION", default=False)
+USERS_CAN_DELETE = env.flag("USERS_CAN_DELETE", default=True)
+
+# Access
+ALLOW_QUERY_TOKEN = env.flag("ALLOW_QUERY_TOKEN", default=True)
+API_DOCS_PUBLIC = env.flag("API_DOCS_PUBLIC", default=True)
+
+# Queue: rows are the truth and django-q2 only rings the bell, so a message may be lost or doubled at no cost.
+JOB_MAX_RETRIES = env.integer("JOB_MAX_RETRIES", 3, minimum=1, maximum=20)
+JOB_QUEUE_WORKERS = env.integer("JOB_QUEUE_WORKERS", 2, minimum=1, maximum=64)
+GPU_LANE_WORKERS = 1 if TRANSCRIPTION_CONNECTOR == "faster_whisper" else JOB_QUEUE_WORKERS
+HOUR = 3600
+Q_CLUSTER = {
+    "name": "speakr",
+    "orm": "default",
+    "workers": 4,
+    "queue_limit": 4,
+    "bulk": 1,
+    "timeout": 60,
+    "retry": 600,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": 250,
+    "poll": 0.2,
+    "guard_cycle": 0.5,
+    "catch_up": False,
+    "recycle": 500,
+    "ALT_CLUSTERS": {
+        "gpu": {
+            "workers": GPU_LANE_WORKERS,
+            "queue_limit": 1,
+            "timeout": 24 * HOUR,
+            "retry": 7 * 24 * HOUR,
+            "recycle": 1_000_000,
+            "max_attempts": 1,
+            "ack_failures": True,
+        },
+        "text": {
+            "workers": 2,
+            "queue_limit": 4,
+            "timeout": 600,
+            "retry": HOUR,
+            "max_attempts": 1,
+            "ack_failures": True,
+        },
+    },
+}
+# What a bell runs. Dotted paths, so that services can ring without importing tasks.
+LANE_TASKS = {"gpu": "recordings.tasks.work"}
+# name: (function, arguments, lane, minutes between two runs)
+SCHEDULES = {
+    "canary speakr": ("speakr_site.core.queue.stamp", ("speakr",), "speakr", 1),
+    "canary gpu": ("speakr_site.core.queue.stamp", ("gpu",), "gpu", 1),
+    "canary text": ("speakr_site.core.queue.stamp", ("text",), "text", 1),
+    "sweep": ("recordings.tasks.sweep", (), "speakr", 1),
+    "sweep orphans": ("recordings.tasks.sweep_orphans", (), "speakr", 60),
+}
+
+# API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "speakr_site.core.api.exceptions.handle",
+    # DRF would take ?format=srt for itself and answer 404.
+    "URL_FORMAT_OVERRIDE": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
+    "DEFAULT_TIMEZONE": "UTC",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Speakr API",
+    "VERSION": VERSION,
+    "DESCRIPTION": "Recordings go in; who said what and when comes out.",
+    "OAS_VERSION": "3.0.3",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"RecordingStatus": "recordings.models.recording.Recording.Status"},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice(
+            "LOG_LEVEL", "info", ("debug", "info", "warning", "error", "critical")
+        ).upper(),
+    },
+}

@@ -1,0 +1,84 @@
+"""The cast, and what every test may ask for.
+
+Alice owns, Bob is in her group, Carol is a stranger, Dana administers the group, Otto operates the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import Group, Membership, User
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED_AUDIO = REPOSITORY.parent / "shared" / "audio"
+
+
+def make_user(name: str, *, is_admin: bool = False) -> User:
+    return User.objects.create_user(
+        name,
+        email=f"{name}@example.com",
+        password="correct horse battery",
+        is_staff=is_admin,
+        is_superuser=is_admin,
+    )
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return make_user("carol")
+
+
+@pytest.fixture
+def otto(db: None) -> User:
+    return make_user("otto", is_admin=True)
+
+
+@pytest.fixture
+def group(db: None, alice: User) -> Group:
+    group = Group.objects.create(name="Engineering")
+    Membership.objects.create(group=group, user=alice)
+    return group
+
+
+@pytest.fixture
+def bob(group: Group) -> User:
+    user = make_user("bob")
+    Membership.objects.create(group=group, user=user)
+    return user
+
+
+@pytest.fixture
+def dana(group: Group) -> User:
+    user = make_user("dana")
+    Membership.objects.create(group=group, user=user, role=Membership.Role.ADMIN)
+    return user
+
+
+@pytest.fixture
+def api() -> Callable[[User | None], APIClient]:
+    """A client that acts as one person, or as nobody."""
+
+    def client(user: User | None = None) -> APIClient:
+        made = APIClient(raise_request_exception=False)
+        if user is not None:
+            made.force_authenticate(user)
+        return made
+
+    return client
+
+
+@pytest.fixture
+def shared_audio() -> Path:
+    """Real speech from outside the project."""
+    if not SHARED_AUDIO.is_dir():
+        pytest.skip("../shared/audio is not on this machine")
+    return SHARED_AUDIO
