@@ -51,7 +51,8 @@ class User(AbstractUser):
     extract_events = models.BooleanField(default=False)
     auto_speaker_labelling = models.BooleanField(default=False)
     auto_speaker_labelling_threshold = models.FloatField(
-        default=0.6, help_text="Cosine similarity from which a known voice is named by itself, 0 to 1."
+        default=0.6,
+        help_text="Cosine similarity from which a known voice is named by itself, 0 to 1.",
     )
     auto_summarization = models.BooleanField(default=True)
     show_timestamps_simple_view = models.BooleanField(default=False)

@@ -1,6 +1,6 @@
-"""Conversations with known truth, made of LibriSpeech utterances. What is scored and how stands in diarization.py.
+"""Conversations with known truth, made of LibriSpeech utterances; diarization.py scores them.
 
-The recordings are outside the repository (`../shared/audio/librispeech`) and never become part of it.
+The recordings are outside the repository (`../shared/audio/librispeech`) and stay there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The engine child: `python -m recordings.engine_child`. Answers JSON lines; imports no Django.
 
-Owns the models, so that a crash, a hang or an out-of-memory kill in native code ends this process only.
-The host (recordings/engine_host.py) starts it, gives it deadlines and kills it.
+Owns the models, so that a crash, a hang or an out-of-memory kill in native code ends only this
+process. The host (recordings/engine_host.py) starts it, gives it deadlines and kills it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Engine:
             on_progress=report,
         )
         return {
-            "turns": [[turn.start, turn.end, turn.label] for turn in found.turns],
+            "turns": [[float(turn.start), float(turn.end), turn.label] for turn in found.turns],
             "embeddings": {
                 label: [float(value) for value in vector]
                 for label, vector in found.embeddings.items()
@@ -149,7 +149,7 @@ def _die_with_parent() -> None:
 
 
 def _be_first_to_go() -> None:
-    """Makes the kernel choose this process, not the worker, when memory runs out; yields the CPU."""
+    """Makes the kernel kill this process, not the worker, for memory; lets others run first."""
     os.nice(NICENESS)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_ADJUSTMENT)
@@ -176,6 +176,7 @@ def main() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     with contextlib.suppress(BrokenPipeError):
         serve(requests, Answers(answers))
 

@@ -1,6 +1,7 @@
-"""The parent's side of the engine child: start it, ask it, hold it to a deadline, kill and restart it.
+"""The parent's side of the engine child: start it, ask it, keep it to a deadline, kill it.
 
-One host per lane worker process. Whatever native code does in the child, here it is an ordinary exception.
+One host per lane worker process. Whatever native code does in the child, here it is an ordinary
+exception.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from recordings.audio.wav import wav_duration
 from recordings.connectors.base import ConnectorError, ShouldStop, TranscriptionCancelled
 from recordings.engine_protocol import EngineConfig, decode, encode
 from speakers.diarization.base import Diarization, Turn
@@ -29,6 +31,11 @@ logger = logging.getLogger(__name__)
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SECONDS_BETWEEN_CHECKS = 0.4
 SECONDS_TO_END = 5.0
+
+# Generous: without a GPU a diarizer may be slower than real time (technology.md T2.2).
+SECONDS_TO_LOAD = 300.0
+SECONDS_PER_AUDIO_SECOND = 10.0
+
 DOWNLOAD_TIMEOUT_SECONDS = "20"
 _READ_BYTES = 1 << 16
 
@@ -40,6 +47,7 @@ PASSED_ON = re.compile(
     re.IGNORECASE,
 )
 SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
+SHORTEST_SECRET = 6
 CREDENTIALS_IN_ADDRESS = re.compile(r"//[^/@\s]+@")
 
 
@@ -54,7 +62,6 @@ class EngineHost:
         self.config = config
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = os.getpid()
         self._unread = b""
         self._request_id = 0
 
@@ -98,9 +105,9 @@ class EngineHost:
         return reply["result"]
 
     def close(self) -> None:
-        """Ends the child: end of file first, a kill after five seconds. Calling it twice is fine."""
+        """Ends the child: end of file first, a kill after five seconds. Twice is fine."""
         with self._lock:
-            process = self._own_process()
+            process = self._process
             if process is None:
                 return
             with contextlib.suppress(OSError):
@@ -154,7 +161,8 @@ class EngineHost:
                     yield decode(line)
 
     def _started(self) -> subprocess.Popen[bytes]:
-        process = self._own_process()
+        process = self._process
+        # After a fork this is the parent's child, of which the kernel says that it is none of ours.
         if process is not None and process.poll() is None:
             return process
         self._kill()
@@ -176,12 +184,6 @@ class EngineHost:
         logger.info("engine child %s started", self._process.pid)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(encode(self.config.as_message()))
-        return self._process
-
-    def _own_process(self) -> subprocess.Popen[bytes] | None:
-        if self._owner != os.getpid():
-            # Inherited through a fork: that child belongs to the parent.
-            self._owner, self._process, self._unread = os.getpid(), None, b""
         return self._process
 
     def _kill(self) -> None:
@@ -215,7 +217,6 @@ class EngineDiarizer:
         *,
         min_speakers: int | None,
         max_speakers: int | None,
-        deadline_seconds: float,
         should_stop: ShouldStop,
         on_progress: Callable[[float], None] | None = None,
     ) -> Diarization:
@@ -227,7 +228,7 @@ class EngineDiarizer:
                 "min_speakers": min_speakers,
                 "max_speakers": max_speakers,
             },
-            deadline_seconds=deadline_seconds,
+            deadline_seconds=SECONDS_TO_LOAD + SECONDS_PER_AUDIO_SECOND * wav_duration(wav),
             should_stop=should_stop,
             on_progress=on_progress,
         )
@@ -277,7 +278,9 @@ def child_environment(config: EngineConfig) -> dict[str, str]:
 
 
 def _how_it_ended(returncode: int | None) -> str:
-    if returncode is None or returncode >= 0:
+    if returncode is None:
+        return "closed its pipe"
+    if returncode >= 0:
         return f"ended with status {returncode}"
     if returncode == -signal.SIGKILL:
         return "was ended by signal 9 (out of memory?)"
@@ -285,7 +288,11 @@ def _how_it_ended(returncode: int | None) -> str:
 
 
 def _secrets(environment: Mapping[str, str]) -> list[str]:
-    return [value for name, value in environment.items() if value and SECRET_NAME.search(name)]
+    return [
+        value
+        for name, value in environment.items()
+        if len(value) >= SHORTEST_SECRET and SECRET_NAME.search(name)
+    ]
 
 
 def _log_lines(stream: BinaryIO, secrets: list[str]) -> None:

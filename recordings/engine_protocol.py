@@ -1,7 +1,8 @@
-"""What the engine host and the engine child agree on: the configuration and the lines of their pipes.
+"""What the engine host and its child agree on: the configuration and the lines of their pipes.
 
-One JSON object per line. Host to child: first the configuration, then requests {"id", "op", ...}. Child to host:
-{"id", "progress"} any number of times, then {"id", "result"} or {"id", "error", "message", "permanent"}.
+One JSON object per line. Host to child: first the configuration, then requests {"id", "op", ...}.
+Child to host: {"id", "progress"} any number of times, then {"id", "result"} or
+{"id", "error", "message", "permanent"}.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _NOT_FOR_THE_CHILD = ("environment", "command")
 class EngineConfig:
     """How an engine child is set up.
 
-    `model`: a size ("base"), a folder, or a name on the model hub. `device`: "auto", "cpu" or "cuda".
-    `compute_type`: "auto" or one of CTranslate2's. `threads`: 0 means one per processor allowed.
+    `model`: a size ("base"), a folder, or a name on the model hub. `device`: "auto", "cpu" or
+    "cuda". `compute_type`: "auto" or one of CTranslate2's. `threads`: 0 means one per processor.
     `idle_unload_seconds`: the child ends after so long without a request; 0 means never.
     `environment`: what the child may see of the caller's environment; the host filters it.
     """

@@ -15,12 +15,11 @@ from typing import Any
 
 from recordings.audio.wav import read_samples
 from recordings.connectors.base import ConnectorError, SpokenSegment, Word, as_document
-from recordings.connectors.weights import ensure_default
+from recordings.connectors.weights import DEFAULT_MODEL, ensure_default
 from recordings.engine_protocol import EngineConfig
 
 logger = logging.getLogger(__name__)
 
-PACKAGED_MODEL = "base"
 SLOW_ON_CPU = ("medium", "large", "turbo")
 
 # Whisper decodes at most 448 tokens, prompt included, and faster-whisper fails on a prompt that
@@ -56,7 +55,7 @@ class Whisper:
         device, compute_type = self._device()
         if device == "cpu" and any(size in name.lower() for size in SLOW_ON_CPU):
             logger.warning("model %s is slower than real time on most processors", name)
-        source = str(ensure_default(self._config.models_dir)) if name == PACKAGED_MODEL else name
+        source = str(ensure_default(self._config.models_dir)) if name == DEFAULT_MODEL else name
         try:
             self._model = WhisperModel(
                 source,
@@ -115,7 +114,6 @@ class Whisper:
         return {
             "segments": as_document(tuple(segments)),
             "language": info.language if info.duration_after_vad else language,
-            "model": request["model"],
         }
 
     def _device(self) -> tuple[str, str]:
@@ -131,7 +129,7 @@ class Whisper:
         return device, compute_type
 
     def _known_language(self, language: str | None) -> str | None:
-        """The code if this model knows it; a region ("en-GB") is dropped, the unknown is detected."""
+        """The code if this model knows it, without a region ("en-GB"); None means detect."""
         if not language:
             return None
         code = language.lower().replace("_", "-").split("-")[0]

@@ -1,4 +1,4 @@
-"""Makes meeting.flac, a conversation of two synthetic voices, and meeting.txt, exactly what they say.
+"""Makes meeting.flac, a conversation of two synthetic voices, and meeting.txt, what they say.
 
 Needs Debian's `flite` with the voices slt and rms. Running it again gives the same two files.
 Not a part of the product: `python samples/make_meeting.py`.
@@ -17,20 +17,20 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent
 SAMPLE_RATE = 16_000
 
-# (voice, what it says, seconds of silence before it). Anna speaks as slt, Robert as rms.
+# (voice, what it says, seconds of silence before it). Julia speaks as slt, Robert as rms.
 TURNS = (
     ("slt", "Good morning, Robert. Thank you for coming to the planning meeting.", 0.4),
-    ("rms", "Good morning, Anna. What do we have to decide today?", 0.5),
-    ("slt", "We need a date and a place for the workshop with our new customer.", 0.6),
+    ("rms", "Hello, Julia. What do we have to decide today?", 0.5),
+    ("slt", "We must find a day for the workshop with our new customer.", 0.6),
     ("rms", "How about Tuesday, the eighth of December, at ten o'clock?", 0.4),
     ("slt", "That works for me. The workshop will take about three hours.", 0.5),
     ("rms", "Then I will book the library in the Berlin office.", 0.45),
     ("slt", "Good. Who will prepare the slides and the budget?", 0.7),
     ("rms", "I will send you the budget by Friday afternoon.", 0.4),
-    ("slt", "And I will write the slides and invite the customer tomorrow.", 0.55),
+    ("slt", "I will write the slides and invite the customer tomorrow.", 0.55),
     ("rms", "Please ask Maria to order lunch for twelve people.", 0.5),
     ("slt", "I will call her today. Is there anything else?", 0.4),
-    ("rms", "No, that is all. See you on Tuesday, Anna.", 0.6),
+    ("rms", "No, that is all. See you on Tuesday, Julia.", 0.6),
 )
 
 
@@ -66,7 +66,9 @@ def trimmed(samples: np.ndarray) -> np.ndarray:
 def write_flac(path: Path, samples: np.ndarray) -> None:
     # bitexact keeps the encoder's version out of the file.
     with av.open(str(path), "w", format="flac", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
+        stream = container.add_stream(
+            "flac", rate=SAMPLE_RATE, layout="mono", options={"compression_level": "12"}
+        )
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""Voice vectors: unit length, centroid, cosine, best match. Pure NumPy: no Django, no settings, no engine."""
+"""Voice vectors: unit length, centroid, cosine, best match. Pure NumPy, no Django."""
 
 from __future__ import annotations
 

@@ -1,5 +1,133 @@
+"""The console: sections in an operator's order, a front page that says how the server is."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
+from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from speakr_site.core import attempts
+from speakr_site.core.models import Canary
+
+CANARY_FRESH = timedelta(minutes=3)
+FAILURES_SHOWN = timedelta(days=1)
+LOGIN_GROUP = "logins"
+
+# Section: the models in it by label, in order, or whole apps by name.
+SECTIONS = {
+    "Work": ("recordings.Job", "django_q.OrmQ", "django_q.Failure", "django_q.Success"),
+    "Recordings": ("recordings",),
+    "People": ("accounts.User", "accounts.Group", "accounts.ApiToken"),
+    "System": ("constance", "django_q.Schedule", "core"),
+}
 
 
 class SpeakrAdminSite(admin.AdminSite):
     site_header = site_title = "Speakr"
+    index_title = "Overview"
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
+        """Our sections instead of apps, except on an app's own page; what is in none comes last."""
+        if app_label:
+            return super().get_app_list(request, app_label)
+        left = {
+            f"{label}.{model['object_name']}": model
+            for label, app in self._build_app_dict(request).items()
+            for model in app["models"]
+        }
+        sections = [self._section(name, _take(left, members)) for name, members in SECTIONS.items()]
+        sections.append(self._section("Other", list(left.values())))
+        return [section for section in sections if section["models"]]
+
+    def _section(self, name: str, models: list[dict]) -> dict[str, Any]:
+        label = name.lower()
+        return {
+            "name": name,
+            "app_label": label,
+            "app_url": f"{reverse('admin:index', current_app=self.name)}#{label}",
+            "has_module_perms": True,
+            "models": models,
+        }
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        health = overview() if request.user.has_perm("recordings.view_job") else {}
+        return super().index(request, {**health, **(extra_context or {})})
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Passwords can be guessed: after too many failures an address has to wait."""
+        tries = request.method == "POST"
+        if tries and (wait := attempts.must_wait(request, LOGIN_GROUP)):
+            return HttpResponse(
+                f"Too many failed attempts; try again in {wait} seconds.",
+                status=429,
+                headers={"Retry-After": str(wait)},
+                content_type="text/plain",
+            )
+        response = super().login(request, extra_context)
+        if tries and not request.user.is_authenticated:
+            attempts.failed(request, LOGIN_GROUP)
+        return response
+
+
+def overview() -> dict[str, Any]:
+    """What the front page's cards show. Three queries, however much there is."""
+    now = timezone.now()
+    jobs = {row["lane"]: row for row in _jobs_by_lane(now - FAILURES_SHOWN)}
+    canaries = dict(Canary.objects.values_list("lane", "stamped_at"))
+    names = [settings.Q_CLUSTER["name"], *settings.Q_CLUSTER["ALT_CLUSTERS"]]
+    lanes = [
+        {
+            "name": name,
+            "stamped_at": canaries.get(name),
+            "is_fresh": name in canaries and now - canaries[name] < CANARY_FRESH,
+            "has_jobs": name in settings.LANE_TASKS,
+            **{key: jobs.get(name, {}).get(key, 0) for key in ("waiting", "running", "failed")},
+        }
+        for name in names
+    ]
+    oldest = [row["oldest"] for row in jobs.values() if row["oldest"]]
+    recordings = apps.get_model("recordings.Recording").objects.exclude(audio_key="")
+    return {
+        "lanes": lanes,
+        "oldest_waiting": min(oldest, default=None),
+        "storage": recordings.aggregate(bytes=Sum("size_bytes", default=0), count=Count("pk")),
+        "free_bytes": shutil.disk_usage(settings.MEDIA_ROOT).free,
+    }
+
+
+def _jobs_by_lane(failed_since: datetime) -> QuerySet:
+    job = apps.get_model("recordings.Job")
+    queued = Q(status=job.Status.QUEUED)
+    failed = Q(status=job.Status.FAILED, finished_at__gte=failed_since)
+    return (
+        job.objects.order_by()
+        .values("lane")
+        .annotate(
+            waiting=Count("pk", filter=queued),
+            running=Count("pk", filter=Q(status=job.Status.RUNNING)),
+            failed=Count("pk", filter=failed),
+            oldest=Min("queued_at", filter=queued),
+        )
+    )
+
+
+def _take(left: dict[str, dict], members: tuple[str, ...]) -> list[dict]:
+    """Removes from `left` what belongs to the members, which are models or whole apps, in order."""
+    taken = []
+    for member in members:
+        keys = [key for key in left if member in (key, key.partition(".")[0])]
+        taken += [left.pop(key) for key in keys]
+    return taken

@@ -88,3 +88,13 @@ def kept_secret(path: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text(encoding="ascii").strip()
+
+
+def everything() -> dict[str, str]:
+    """A copy of the environment, for a child process that filters what it passes on."""
+    return dict(os.environ)
+
+
+def name_settings() -> None:
+    """Tells Django where its settings are, where neither manage.py nor wsgi.py did."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "speakr_site.settings")

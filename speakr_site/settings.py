@@ -24,6 +24,16 @@ MODELS_DIR = DATA_DIR / "models"
 for folder in (DATA_DIR, MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, SCRATCH_DIR, MODELS_DIR):
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
 
+# The server, as speakr_site/gunicorn.py binds it and `prepare` names it
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
+# Set by supervisord for what it starts.
+SUPERVISED = env.flag("SUPERVISOR_ENABLED", default=False)
+# The first operator, made by `prepare`; without a password one is made up and shown once.
+ADMIN_USERNAME = env.text("ADMIN_USERNAME", "admin")
+ADMIN_EMAIL = env.text("ADMIN_EMAIL", "admin@localhost.localdomain")
+ADMIN_PASSWORD = env.secret("ADMIN_PASSWORD")
+
 # Django
 SECRET_KEY = env.secret("SECRET_KEY") or env.kept_secret(DATA_DIR / "secret_key")
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
@@ -33,9 +43,9 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "*")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("SESSION_COOKIE_SECURE", default=False)
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.integer("TRUSTED_PROXY_HOPS", 0) else None
-)
+# How many proxies in front of us to believe.
+TRUSTED_PROXY_HOPS = env.integer("TRUSTED_PROXY_HOPS", 0, maximum=10)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_HOPS else None
 ROOT_URLCONF = "speakr_site.urls"
 WSGI_APPLICATION = "speakr_site.wsgi.application"
 APPEND_SLASH = False
@@ -110,7 +120,13 @@ try:
     }
 except ValueError as error:
     raise ImproperlyConfigured(f"DATABASE_URL: {error}") from None
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# One web process with threads: counters of failed log-ins are shared by all of them.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 # Files: everything but tiny form fields goes to disk as it streams in.
 STATIC_URL = "static/"
@@ -119,8 +135,10 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["recordings.api.upload_handler.HashingUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o640
+# All form fields of a request together, or one JSON body; files do not count.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 # System settings: their definitions stand in core/system.py
 CONSTANCE_BACKEND = "constance.backends.database.DatabaseBackend"
@@ -245,11 +263,21 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # Without it Swagger UI sends the address of the document to a service of its makers.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "SERVERS": [{"url": "/api/v1"}],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "GET_LIB_DOC_EXCLUDES": "speakr_site.core.api.schema.library_docs",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "speakr_site.core.api.schema.add_errors",
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {"RecordingStatus": "recordings.models.recording.Recording.Status"},
 }
 
+LOGGING_CONFIG = "speakr_site.core.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -261,4 +289,5 @@ LOGGING = {
             "LOG_LEVEL", "info", ("debug", "info", "warning", "error", "critical")
         ).upper(),
     },
+    "loggers": {"constance.migrations": {"level": "WARNING"}},
 }

@@ -1,4 +1,23 @@
-from django.contrib import admin
-from django.urls import path
+"""The whole map. No logic."""
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from speakr_site.core.api import exceptions
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("recordings.api.urls")),
+    path("api/v1/", include("speakr_site.core.api.urls")),
+    re_path(r"^api/v1(/.*)?\Z", exceptions.unknown_path),
+]
+
+handler400 = exceptions.bad_request
+handler403 = exceptions.permission_denied
+handler404 = exceptions.not_found
+handler500 = exceptions.server_error

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ for name in ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "UPLOAD_FOLDER", "ASR_BA
 if os.environ.get("TEST_DATABASE", "sqlite") == "postgresql":
     import pgserver
 
+    # It reports its own end after pytest has closed the log.
+    logging.getLogger("pgserver").setLevel(logging.WARNING)
     _server = pgserver.get_server(os.path.join(DATA_DIR, "postgresql"))  # noqa: PTH118
     atexit.register(_server.cleanup)
     os.environ["DATABASE_URL"] = _server.get_uri()

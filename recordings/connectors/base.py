@@ -106,6 +106,7 @@ class TranscriptionCancelled(Exception):
 
 
 ShouldStop = Callable[[], bool]
+OnProgress = Callable[[float], None]
 
 
 class Connector(Protocol):
@@ -116,8 +117,14 @@ class Connector(Protocol):
     limits: Limits
     is_local: bool
 
-    def transcribe(self, request: TranscriptionRequest, *, should_stop: ShouldStop) -> Transcript:
-        """Blocks until the window is done.
+    def transcribe(
+        self,
+        request: TranscriptionRequest,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress | None = None,
+    ) -> Transcript:
+        """Blocks until the window is done; `on_progress` gets 0..1 of it now and then, or never.
 
         Raises ConnectorError, or TranscriptionCancelled soon (about a second) after `should_stop()` turns true.
         """

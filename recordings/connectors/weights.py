@@ -21,6 +21,7 @@ from recordings.connectors.base import ConnectorError
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_MODEL = "base"
 FOLDER_NAME = "whisper-base"
 
 # The published Systran/faster-whisper-base, revision ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66.

@@ -39,7 +39,7 @@ def vtt(cues: Sequence[Cue]) -> str:
 
 
 def clock(seconds: float | None, *, separator: str | None = None) -> str:
-    """`HH:MM:SS`, after `separator` milliseconds too; truncated, hours not wrapped, None is zero."""
+    """`HH:MM:SS`, after `separator` milliseconds; truncated, hours not wrapped, None is zero."""
     # Decimal of the shortest notation: 1.001 * 1000 is 1000.9999999999999 in binary floats.
     total = max(0, int(Decimal(str(seconds or 0)) * 1000))
     whole, milliseconds = divmod(total, 1000)

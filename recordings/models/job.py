@@ -20,6 +20,9 @@ class JobQuerySet(LedgerQuerySet):
     def waiting(self, lane: str) -> Self:
         return self.filter(lane=lane, status=Job.Status.QUEUED)
 
+    def running_claims(self) -> models.QuerySet:
+        return self.filter(status=Job.Status.RUNNING).values_list("claim_token", flat=True)
+
     def in_turn(self) -> Self:
         """The owner served longest ago first, each owner's jobs in the order they came."""
         last_served = (

@@ -84,7 +84,13 @@ class RecordingQuerySet(models.QuerySet):
         return self.with_has_summary().values(*LIST_COLUMNS)
 
     def for_detail(self) -> Self:
-        return self.select_related("owner", "current_transcript")
+        """With the current transcript's segments, without its words."""
+        return self.select_related("current_transcript").defer("current_transcript__words")
+
+    def copies_of(self, recording: Recording) -> list[Recording]:
+        """The owner's recordings of the same bytes, oldest first, this one included. One query."""
+        copies = self.filter(owner_id=recording.owner_id, sha256=recording.sha256)
+        return list(copies.only("id", "title", "created_at").order_by("created_at", "id"))
 
     def matching(self, wanted: RecordingFilter) -> Self:
         found = self

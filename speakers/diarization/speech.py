@@ -1,4 +1,4 @@
-"""Where somebody speaks: Silero's voice activity model, run over a file in blocks, and the cutting of its answer."""
+"""Where somebody speaks: Silero's voice activity model run in blocks, and what it answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATE = (1, 1, 128)
 
 @dataclass(frozen=True, slots=True)
 class SpeechRules:
-    """When a probability becomes speech and when it ends. `silence`, `pad` and `longest` in samples."""
+    """From which probability speech begins, below which it ends; the other three in samples."""
 
     start: float = 0.5
     end: float = 0.35
@@ -44,7 +44,7 @@ class SpeechDetector:
         )
 
     def probabilities(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Consecutive blocks of samples, each but the last a multiple of 512 long -> speech probability per 512."""
+        """Blocks in order, all but the last a multiple of 512 long -> a probability per 512."""
         h = c = np.zeros(_STATE, dtype=np.float32)
         before = np.zeros(_CONTEXT, dtype=np.float32)
         for block in blocks:
@@ -61,7 +61,7 @@ class SpeechDetector:
 def regions(
     probabilities: np.ndarray, total: int, rules: SpeechRules = SpeechRules()
 ) -> list[tuple[int, int]]:
-    """Speech as (start, end) in samples of a file of `total` samples: in order, not overlapping, padded."""
+    """Speech as (start, end) in samples of `total`: in order, not overlapping, padded."""
     found = _padded(_triggered(probabilities, rules), total, rules.pad)
     return [piece for region in found for piece in _split(*region, rules.longest)]
 

@@ -1,4 +1,7 @@
-"""Reads 16 kHz mono 16-bit PCM in pieces, so that memory does not grow with the file. No decoding, no resampling."""
+"""Reads 16 kHz mono 16-bit PCM in parts, so that memory does not grow with the file.
+
+No decoding, no resampling.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ class Wav:
         return self._floats(self._file.readframes(count))
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """The whole file from its start in float32 blocks of `size` samples, the last one shorter."""
+        """The whole file from its start, float32, in blocks of `size`; the last may be shorter."""
         self._file.rewind()
         while data := self._file.readframes(size):
             yield self._floats(data)

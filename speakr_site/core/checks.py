@@ -1,1 +1,69 @@
-"""System checks."""
+"""System checks: what would go wrong later and can be seen at start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+LOW_DISK_BYTES = 1024**3
+
+
+@register(Tags.database)
+def check_times_are_utc(**_: Any) -> list[CheckMessage]:
+    zone = settings.DATABASES["default"].get("TIME_ZONE")
+    if settings.USE_TZ and zone in (None, "UTC"):
+        return []
+    return [Error("Times must be stored in UTC: keep USE_TZ, set no TIME_ZONE.", id="core.E001")]
+
+
+@register
+def check_folders_are_writable(**_: Any) -> list[CheckMessage]:
+    folders = (settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR, settings.SCRATCH_DIR)
+    problems: list[CheckMessage] = [
+        Error(f"{folder} cannot be written to.", id="core.E002")
+        for folder in folders
+        if not os.access(folder, os.W_OK | os.X_OK)
+    ]
+    media, incoming = settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR
+    if not problems and media.stat().st_dev != incoming.stat().st_dev:
+        problems.append(
+            Warning(
+                f"{incoming} is on another file system than {media}.",
+                hint="Keeping an upload copies it instead of renaming it.",
+                id="core.W003",
+            )
+        )
+    return problems
+
+
+@register
+def check_lane_timings(**_: Any) -> list[CheckMessage]:
+    lanes = {"speakr": settings.Q_CLUSTER, **settings.Q_CLUSTER["ALT_CLUSTERS"]}
+    return [
+        Error(
+            f"Lane {name}: retry ({lane['retry']} s) must exceed timeout ({lane['timeout']} s).",
+            hint="A message would be handed out again while its work still runs.",
+            id="core.E004",
+        )
+        for name, lane in lanes.items()
+        if lane["retry"] <= lane["timeout"]
+    ]
+
+
+@register
+def check_disk_has_room(**_: Any) -> list[CheckMessage]:
+    if not settings.MEDIA_ROOT.is_dir():
+        return []
+    free = shutil.disk_usage(settings.MEDIA_ROOT).free
+    if free >= LOW_DISK_BYTES:
+        return []
+    return [
+        Warning(
+            f"Only {free // 1024**2} MB are free for uploads in {settings.MEDIA_ROOT}.",
+            id="core.W005",
+        )
+    ]

@@ -20,7 +20,9 @@ class Canary(models.Model):
     lane = models.CharField(max_length=20, unique=True)
     stamped_at = models.DateTimeField()
     host = models.CharField(max_length=255)
-    pid = models.PositiveIntegerField(help_text="Process id of the cluster's sentinel on that host.")
+    pid = models.PositiveIntegerField(
+        help_text="Process id of the cluster's sentinel on that host."
+    )
 
     class Meta:
         verbose_name_plural = "canaries"

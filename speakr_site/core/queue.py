@@ -6,19 +6,16 @@ again), a doubled one finds nothing to claim.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import signal
 import socket
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.exceptions import TimeoutException
-from django_q.models import Schedule
-from django_q.signals import post_spawn
+from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 from speakr_site.core.models import Canary
@@ -26,7 +23,8 @@ from speakr_site.core.models import Canary
 # Raised in a worker whose task ran too long. Derives from SystemExit: `except Exception` misses it.
 TimeLimit = TimeoutException
 
-PR_SET_PDEATHSIG = 1
+STAMP = "speakr_site.core.queue.stamp"
+BELLS_AT_ONCE = 10
 
 # Set by a cluster that was asked to stop, before it waits for its workers; shared with them through the fork.
 _stopping = multiprocessing.get_context("fork").Event()
@@ -37,6 +35,13 @@ def ring(lane: str) -> None:
     transaction.on_commit(
         lambda: async_task(settings.LANE_TASKS[lane], lane, cluster=lane, save=False)
     )
+
+
+def ring_missing(lane: str, *, waiting: int) -> None:
+    """Makes sure that a lane with waiting work has messages nobody took yet; a few at a time."""
+    pending = OrmQ.objects.filter(key=lane, lock__lte=timezone.now()).count()
+    for _ in range(min(waiting, BELLS_AT_ONCE) - pending):
+        ring(lane)
 
 
 def stamp(lane: str) -> None:
@@ -51,6 +56,11 @@ def stamp(lane: str) -> None:
     )
 
 
+def ask_for_stamp() -> None:
+    """Queues a stamp for the lane of this process: its health is known seconds after a start."""
+    async_task(STAMP, Conf.CLUSTER_NAME, cluster=Conf.CLUSTER_NAME, save=False)
+
+
 def stopping() -> bool:
     """Whether this worker's cluster was asked to stop; long work hands itself back then."""
     return _stopping.is_set()
@@ -59,12 +69,6 @@ def stopping() -> bool:
 def announce_stop() -> None:
     """Makes `stopping()` true in every worker of this cluster."""
     _stopping.set()
-
-
-def die_with_parent() -> None:
-    """Asks the kernel to end this process when its parent dies; without it a killed cluster leaves orphans at work."""
-    if hasattr(signal, "SIGKILL"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def save_schedules() -> None:
@@ -82,10 +86,3 @@ def save_schedules() -> None:
                 "repeats": -1,
             },
         )
-
-
-def _on_spawn(**_: Any) -> None:
-    die_with_parent()
-
-
-post_spawn.connect(_on_spawn, dispatch_uid="die_with_parent")

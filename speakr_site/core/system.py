@@ -95,7 +95,9 @@ class SystemSettings:
 
 def current() -> SystemSettings:
     """A snapshot of all settings. One query."""
-    from constance.utils import get_values  # needs the app registry; settings.py imports this module
+    from constance.utils import (
+        get_values,
+    )  # needs the app registry; settings.py imports this module
 
     values: dict[str, Any] = get_values()
     return SystemSettings(**{field.name: values[field.name] for field in fields(SystemSettings)})

@@ -1,4 +1,4 @@
-"""Writes settings.SCHEDULES into django-q2's table. Run after every migrate; running it again changes nothing."""
+"""Writes settings.SCHEDULES into django-q2's table. Run after every migrate; safe to repeat."""
 
 from __future__ import annotations
 

@@ -1,0 +1,205 @@
+"""What the API answers, for the OpenAPI document. The answers themselves are built in api/shapes.py."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from recordings.models import Job, Recording
+from speakr_site.core.api.fields import UtcDateTimeField
+
+
+class FolderReferenceSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class TagReferenceSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    color = serializers.CharField()
+
+
+class _CommonSerializer(serializers.Serializer):
+    """What a list item and the details share."""
+
+    id = serializers.IntegerField()
+    title = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=Recording.Status.choices)
+    created_at = UtcDateTimeField(help_text="When it was uploaded.")
+    completed_at = UtcDateTimeField(allow_null=True, help_text="Last successful end of processing.")
+    meeting_date = UtcDateTimeField(allow_null=True)
+    file_size = serializers.IntegerField(allow_null=True, help_text="Bytes as stored.")
+    original_filename = serializers.CharField(allow_null=True)
+    participants = serializers.CharField(allow_null=True)
+    is_inbox = serializers.BooleanField()
+    is_highlighted = serializers.BooleanField()
+    audio_available = serializers.BooleanField()
+    audio_duration = serializers.FloatField(allow_null=True, help_text="Seconds.")
+    processing_time_seconds = serializers.FloatField(allow_null=True)
+    transcription_duration_seconds = serializers.FloatField(allow_null=True)
+    summarization_duration_seconds = serializers.FloatField(allow_null=True)
+    folder_id = serializers.IntegerField(allow_null=True)
+    folder = FolderReferenceSerializer(allow_null=True)
+    deletion_exempt = serializers.BooleanField()
+    error_message = serializers.CharField(
+        allow_null=True, help_text="Set only while status is FAILED."
+    )
+    keep_audio_only = serializers.BooleanField()
+    tags = TagReferenceSerializer(many=True)
+
+
+class RecordingListSerializer(_CommonSerializer):
+    has_transcription = serializers.BooleanField()
+    has_summary = serializers.BooleanField()
+
+
+class CalendarEventSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+    start_datetime = UtcDateTimeField()
+    end_datetime = UtcDateTimeField(allow_null=True)
+    description = serializers.CharField(allow_null=True)
+    location = serializers.CharField(allow_null=True)
+
+
+class CopySerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+    created_at = UtcDateTimeField()
+    is_self = serializers.BooleanField()
+
+
+class DuplicateInfoSerializer(serializers.Serializer):
+    total_copies = serializers.IntegerField()
+    copies = CopySerializer(many=True)
+
+
+class RecordingDetailSerializer(_CommonSerializer):
+    mime_type = serializers.CharField(allow_null=True)
+    events = CalendarEventSerializer(many=True)
+    duplicate_info = DuplicateInfoSerializer(allow_null=True)
+    transcription = serializers.CharField(
+        allow_null=True, required=False, help_text="One line per segment: `Speaker: text`."
+    )
+    summary = serializers.CharField(allow_null=True, required=False)
+    notes = serializers.CharField(allow_null=True, required=False)
+
+
+class DuplicateWarningSerializer(serializers.Serializer):
+    existing_recording_id = serializers.IntegerField()
+    existing_title = serializers.CharField(allow_null=True)
+    existing_created_at = UtcDateTimeField()
+
+
+class RecordingCreatedSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(choices=Recording.Status.choices)
+    created_at = UtcDateTimeField()
+    meeting_date = UtcDateTimeField()
+    file_size = serializers.IntegerField()
+    original_filename = serializers.CharField()
+    mime_type = serializers.CharField()
+    notes = serializers.CharField(allow_null=True)
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="Hints that could not be used, a sentence each."
+    )
+    duplicate_warning = DuplicateWarningSerializer(required=False)
+
+
+class StatusSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Recording.Status.choices)
+    queue_position = serializers.IntegerField(allow_null=True, help_text="From 1; null unless it waits.")
+    error_message = serializers.CharField(allow_null=True)
+    completed_at = UtcDateTimeField(allow_null=True)
+    progress = serializers.FloatField(help_text="0 to 1.")
+    stage = serializers.ChoiceField(choices=Job.Stage.choices, allow_null=True)
+    eta_seconds = serializers.IntegerField(allow_null=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class SegmentSerializer(serializers.Serializer):
+    speaker = serializers.CharField()
+    sentence = serializers.CharField()
+    start_time = serializers.FloatField(allow_null=True)
+    end_time = serializers.FloatField(allow_null=True)
+
+
+class TranscriptSerializer(serializers.Serializer):
+    """`segments` with format=json, `content` with the others."""
+
+    format = serializers.ChoiceField(choices=["json", "text", "srt", "vtt"])
+    segments = SegmentSerializer(many=True, required=False)
+    content = serializers.CharField(required=False)
+
+
+class SummarySerializer(serializers.Serializer):
+    summary = serializers.CharField(allow_null=True)
+    has_summary = serializers.BooleanField()
+
+
+class NotesSerializer(serializers.Serializer):
+    notes = serializers.CharField(allow_null=True)
+    has_notes = serializers.BooleanField()
+
+
+class SummaryStoredSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    summary = serializers.CharField(allow_null=True)
+
+
+class NotesStoredSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    notes = serializers.CharField(allow_null=True)
+
+
+class PatchedFieldsSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField(allow_null=True)
+    participants = serializers.CharField(allow_null=True)
+    notes = serializers.CharField(allow_null=True)
+    summary = serializers.CharField(allow_null=True)
+    meeting_date = UtcDateTimeField(allow_null=True)
+    is_inbox = serializers.BooleanField()
+    is_highlighted = serializers.BooleanField()
+    folder_id = serializers.IntegerField(allow_null=True)
+
+
+class RecordingEditedSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    recording = PatchedFieldsSerializer()
+
+
+class DoneSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class QueuedSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    job_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=["QUEUED"])
+    message = serializers.CharField()
+
+
+class CapabilitiesSerializer(serializers.Serializer):
+    diarization = serializers.BooleanField()
+    speaker_count_control = serializers.BooleanField()
+    hotwords = serializers.BooleanField()
+    initial_prompt = serializers.BooleanField()
+    timestamps = serializers.BooleanField()
+    language_detection = serializers.BooleanField()
+    chunking = serializers.BooleanField()
+
+
+class ModelChoiceSerializer(serializers.Serializer):
+    value = serializers.CharField()
+    label = serializers.CharField()
+
+
+class ConnectorSerializer(serializers.Serializer):
+    connector = serializers.CharField(allow_null=True)
+    capabilities = CapabilitiesSerializer()
+    models = ModelChoiceSerializer(many=True)
+    default_model = serializers.CharField(allow_null=True)

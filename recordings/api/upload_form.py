@@ -1,0 +1,195 @@
+"""The form of an upload, read so that a bad hint never costs a recording (http-contract.md, 0.1.16): what cannot be used
+is left out and named in a warning."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+
+from recordings.languages import language_code
+from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints, is_selectable
+from recordings.services.upload import Upload, as_utc
+from speakr_site.core.api.fields import parsed_moment
+from speakr_site.core.errors import InvalidInput
+from speakr_site.core.system import SystemSettings
+
+FILENAME_MAX_LENGTH = 500
+TITLE_MAX_LENGTH = 200
+NOTES_MAX_LENGTH = 1_000_000
+VARIABLES_MAX = 50
+VARIABLE_MAX_LENGTH = 8_000
+VARIABLES_MAX_LENGTH = 32_000
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+TRUE, FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+class UploadForm:
+    """One reading of one form. `warnings` fills while it is read."""
+
+    def __init__(self, data: QueryDict, system: SystemSettings) -> None:
+        self._data = data
+        self._system = system
+        self.warnings: list[str] = []
+
+    def read(self, file: UploadedFile | None) -> Upload:
+        """Raises InvalidInput when there is no file worth looking at."""
+        if file is None:
+            raise InvalidInput("No file selected" if "file" in self._data else "No file provided")
+        if not file.size:
+            raise InvalidInput("The file is empty")
+        upload = Upload(
+            path=Path(file.temporary_file_path()),
+            filename=clean_filename(file.full_name),
+            size_bytes=file.size,
+            sha256=file.sha256,
+            title=self._text("title", TITLE_MAX_LENGTH),
+            notes=self._notes(),
+            meeting_date=self._parsed("meeting_date", parsed_moment, "is not an ISO 8601 date"),
+            file_last_modified=self._parsed(
+                "file_last_modified",
+                lambda text: as_utc(int(text)),
+                "is not a number of milliseconds",
+            ),
+            keep_audio_only=self._flag("keep_audio_only"),
+            hints=self._hints(),
+            prompt_variables=self._variables(),
+        )
+        self._note_filing()
+        return replace(upload, warnings=tuple(self.warnings))
+
+    def _hints(self) -> Hints:
+        minimum = self._count("min_speakers")
+        maximum = self._count("max_speakers")
+        if minimum is not None and maximum is not None and minimum > maximum:
+            self._warn("min_speakers is greater than max_speakers; both were left out")
+            minimum = maximum = None
+        return Hints(
+            language=self._language(),
+            min_speakers=minimum,
+            max_speakers=maximum,
+            hotwords=self._text("hotwords", HINTS_MAX_LENGTH),
+            initial_prompt=self._text("initial_prompt", HINTS_MAX_LENGTH),
+            transcription_model=self._model(),
+        )
+
+    def _language(self) -> str | None:
+        given = self._given("language")
+        if given is None:
+            return None
+        code = language_code(given)
+        if code is None:
+            self._warn(f"language {shown(given)} is not known and was left out")
+        return code
+
+    def _model(self) -> str | None:
+        given = self._given("transcription_model")
+        if given is None or is_selectable(given, self._system):
+            return given
+        self._warn(f"transcription_model {shown(given)} is not available and was left out")
+        return None
+
+    def _count(self, name: str) -> int | None:
+        def count(text: str) -> int:
+            number = int(text)
+            if not 1 <= number <= SPEAKERS_MAX:
+                raise ValueError
+            return number
+
+        return self._parsed(name, count, f"is not a whole number from 1 to {SPEAKERS_MAX}")
+
+    def _flag(self, name: str) -> bool:
+        given = (self._given(name) or "false").lower()
+        if given not in TRUE | FALSE:
+            self._warn(f"{name} {shown(given)} is neither true nor false and was left out")
+        return given in TRUE
+
+    def _notes(self) -> str | None:
+        notes = self._data.get("notes", "").replace("\x00", "")
+        if len(notes) > NOTES_MAX_LENGTH:
+            self._warn(f"notes are longer than {NOTES_MAX_LENGTH} characters and were left out")
+            return None
+        return notes or None
+
+    def _variables(self) -> dict[str, str]:
+        given = self._given("prompt_variables")
+        if given is None:
+            return {}
+        try:
+            document = json.loads(given)
+        except (ValueError, RecursionError):
+            document = None
+        if not is_variables(document):
+            self._warn("prompt_variables is not a JSON object of texts within the limits and was left out")
+            return {}
+        return {name: CONTROL.sub("", value) for name, value in document.items()}
+
+    def _note_filing(self) -> None:
+        """There are no tags and no folders on this server yet, so every id is unknown."""
+        tags = [self._data[name] for name in self._data if re.fullmatch(r"tag_ids\[\d+\]", name)]
+        tags += self._data.getlist("tag_ids") + self._data.getlist("tag_id")
+        for tag in filter(None, tags):
+            self._warn(f"tag {shown(tag)} was not found and was left out")
+        folder = self._given("folder_id")
+        if folder is not None:
+            self._warn(f"folder {shown(folder)} was not found and was left out")
+
+    def _parsed(self, name: str, parse: Callable[[str], Any], complaint: str) -> Any:
+        given = self._given(name)
+        if given is None:
+            return None
+        try:
+            return parse(given)
+        except (ValueError, OverflowError, OSError):
+            self._warn(f"{name} {shown(given)} {complaint} and was left out")
+            return None
+
+    def _text(self, name: str, limit: int) -> str | None:
+        given = self._given(name)
+        if given is not None and len(given) > limit:
+            self._warn(f"{name} is longer than {limit} characters and was left out")
+            return None
+        return given
+
+    def _given(self, name: str) -> str | None:
+        """The trimmed value; None when it is absent or blank."""
+        return CONTROL.sub("", self._data.get(name, "")).strip() or None
+
+    def _warn(self, sentence: str) -> None:
+        self.warnings.append(sentence)
+
+
+def clean_filename(name: str) -> str:
+    """The base name, without control characters, cut in the middle of nothing but its stem."""
+    name = CONTROL.sub("", name.replace("\\", "/").rpartition("/")[2]).strip() or "recording"
+    if len(name) <= FILENAME_MAX_LENGTH:
+        return name
+    suffix = Path(name).suffix[:20]
+    return name[: FILENAME_MAX_LENGTH - len(suffix)] + suffix
+
+
+def is_variables(document: Any) -> bool:
+    return (
+        isinstance(document, dict)
+        and len(document) <= VARIABLES_MAX
+        and all(VARIABLE_NAME.fullmatch(name) for name in document)
+        and all(
+            isinstance(value, str) and len(value) <= VARIABLE_MAX_LENGTH
+            for value in document.values()
+        )
+        and sum(map(len, document.values())) <= VARIABLES_MAX_LENGTH
+    )
+
+
+def shown(value: str) -> str:
+    """A value as a warning quotes it."""
+    return repr(value[:60])
+
+

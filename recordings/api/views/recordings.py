@@ -1,0 +1,148 @@
+"""Recordings themselves: upload, list, details, status, change, deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recordings.api import shapes
+from recordings.api.serializers import in_, out
+from recordings.api.upload_form import UploadForm
+from recordings.exports import text
+from recordings.models import Job, Recording
+from recordings.models.recording import RecordingQuerySet
+from recordings.services.edit import edit_recording
+from recordings.services.removal import delete_recording
+from recordings.services.upload import body_limit, create_recording, too_large
+from speakr_site.core import system
+from speakr_site.core.api.pagination import pages_of
+from speakr_site.core.api.parsers import json_object
+from speakr_site.core.api.viewsets import ScopedViewSet
+from speakr_site.core.errors import NotAllowed
+
+
+class UploadViewSet(ScopedViewSet):
+    model = Recording
+    scopes = {"create": "self"}
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        summary="Upload a recording and queue its transcription",
+        request={"multipart/form-data": in_.UploadSerializer},
+        responses={202: out.RecordingCreatedSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        policy = system.current()
+        # Before the body is read: a client that announces too much need not send it.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > body_limit(policy):
+            limit_mb = max(policy.max_file_size_mb, policy.max_audio_only_video_size_mb)
+            raise too_large(limit_mb, audio_only=False)
+        file = request.FILES.get("file")
+        upload = UploadForm(request.POST, policy).read(file)
+        result = create_recording(by=request.user, upload=upload)
+        return Response(shapes.created(result), status=202)
+
+
+class RecordingViewSet(ScopedViewSet):
+    model = Recording
+    scopes = {
+        "list": "read",
+        "retrieve": "read",
+        "status": "read",
+        "partial_update": "edit",
+        "destroy": "edit",
+    }
+    pagination_class = pages_of("recordings")
+
+    def get_queryset(self) -> RecordingQuerySet:
+        rows = super().get_queryset()
+        if self.action == "retrieve":
+            return rows.for_detail()
+        return rows.defer("notes", "summary") if self.action == "status" else rows
+
+    @extend_schema(
+        summary="List recordings",
+        parameters=[in_.RecordingFilterSerializer],
+        responses=out.RecordingListSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        query = in_.RecordingFilterSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        wanted = query.wanted()
+        rows = self.get_queryset().matching(wanted).sorted_by(wanted).for_list()
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response([shapes.list_item(row) for row in page])
+
+    @extend_schema(
+        summary="Details of a recording",
+        parameters=[in_.DetailQuerySerializer],
+        responses=out.RecordingDetailSerializer,
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        recording = self.get_object()
+        query = in_.DetailQuerySerializer(data=_given(request, "format"))
+        query.is_valid(raise_exception=True)
+        texts = {
+            name: _text_of(recording, name)
+            for name in _wanted_texts(request, query.validated_data.get("format", "full"))
+        }
+        copies = Recording.objects.copies_of(recording)
+        return Response(shapes.detail(recording, copies=copies, texts=texts))
+
+    @extend_schema(summary="How far a recording is", responses=out.StatusSerializer)
+    def status(self, request: Request, pk: str) -> Response:
+        recording = self.get_object()
+        job = Job.objects.active().filter(recording=recording).first()
+        position = Job.objects.position_of(job) if job else None
+        eta = job.eta_seconds(timezone.now()) if job else None
+        return Response(shapes.status(recording, job, position=position, eta_seconds=eta))
+
+    @extend_schema(
+        summary="Change a recording",
+        request=in_.RecordingPatchSerializer,
+        responses=out.RecordingEditedSerializer,
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        recording = self.get_object()
+        body = in_.RecordingPatchSerializer(data=json_object(request))
+        body.is_valid(raise_exception=True)
+        edit_recording(recording=recording, by=request.user, changes=body.validated_data)
+        return Response({"success": True, "recording": shapes.patched(recording)})
+
+    @extend_schema(summary="Delete a recording", responses=out.DoneSerializer)
+    def destroy(self, request: Request, pk: str) -> Response:
+        try:
+            recording = self.get_object()
+        except NotAllowed:
+            raise NotAllowed("Permission denied - only owner can delete") from None
+        delete_recording(recording=recording, by=request.user)
+        return Response({"success": True, "message": "Recording deleted"})
+
+
+def _given(request: Request, *names: str) -> dict[str, str]:
+    """Query parameters that are not empty."""
+    return {name: value for name in names if (value := request.query_params.get(name, "").strip())}
+
+
+def _wanted_texts(request: Request, form: str) -> list[str]:
+    if form == "minimal":
+        return []
+    include: Any = request.query_params.get("include")
+    if include is None:
+        return list(shapes.TEXT_FIELDS)
+    named = {name.strip() for name in include.split(",")}
+    return [name for name in shapes.TEXT_FIELDS if name in named]
+
+
+def _text_of(recording: Recording, name: str) -> str | None:
+    if name != "transcription":
+        return getattr(recording, name)
+    transcript = recording.current_transcript
+    if transcript is None:
+        return None
+    return text.render(shapes.cues(transcript, transcript.names()), template=None)

@@ -1,0 +1,90 @@
+"""The texts of a recording: transcript, summary, notes."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recordings.api import shapes
+from recordings.api.serializers import in_, out
+from recordings.exports import subtitles, text
+from recordings.models import Recording
+from recordings.models.recording import RecordingQuerySet
+from recordings.services.edit import edit_recording
+from speakr_site.core.api.parsers import json_object
+from speakr_site.core.api.viewsets import ScopedViewSet
+from speakr_site.core.errors import InvalidInput, NotFound
+
+
+class TranscriptViewSet(ScopedViewSet):
+    model = Recording
+    scopes = {"retrieve": "read"}
+
+    def get_queryset(self) -> RecordingQuerySet:
+        return super().get_queryset().for_detail()
+
+    @extend_schema(
+        summary="Who said what and when",
+        parameters=[in_.TranscriptQuerySerializer],
+        responses=out.TranscriptSerializer,
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        transcript = self.get_object().current_transcript
+        if transcript is None:
+            raise NotFound("No transcription available")
+        form = request.query_params.get("format", "").strip().lower() or "json"
+        cues = shapes.cues(transcript, transcript.names())
+        if form == "json":
+            return Response({"format": "json", "segments": shapes.segments(cues)})
+        if form == "text":
+            content = text.render(cues, template=None)
+        elif form in ("srt", "vtt"):
+            content = subtitles.srt(cues) if form == "srt" else subtitles.vtt(cues)
+        else:
+            raise InvalidInput(f"Unknown format: {form[:20]}")
+        return Response({"format": form, "content": content})
+
+
+class NotesViewSet(ScopedViewSet):
+    model = Recording
+    scopes = {"retrieve": "read", "update": "edit"}
+
+    @extend_schema(summary="Read the notes", responses=out.NotesSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        notes = self.get_object().notes
+        return Response({"notes": notes, "has_notes": bool(notes)})
+
+    @extend_schema(
+        summary="Replace the notes",
+        request=in_.NotesBodySerializer,
+        responses=out.NotesStoredSerializer,
+    )
+    def update(self, request: Request, pk: str) -> Response:
+        recording = self.get_object()
+        body = in_.NotesBodySerializer(data=json_object(request))
+        body.is_valid(raise_exception=True)
+        edit_recording(recording=recording, by=request.user, changes=body.validated_data)
+        return Response({"success": True, "notes": recording.notes})
+
+
+class SummaryViewSet(ScopedViewSet):
+    model = Recording
+    scopes = {"retrieve": "read", "update": "edit"}
+
+    @extend_schema(summary="Read the summary", responses=out.SummarySerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        summary = self.get_object().summary
+        return Response({"summary": summary, "has_summary": bool(summary)})
+
+    @extend_schema(
+        summary="Replace the summary",
+        request=in_.SummaryBodySerializer,
+        responses=out.SummaryStoredSerializer,
+    )
+    def update(self, request: Request, pk: str) -> Response:
+        recording = self.get_object()
+        body = in_.SummaryBodySerializer(data=json_object(request))
+        body.is_valid(raise_exception=True)
+        edit_recording(recording=recording, by=request.user, changes=body.validated_data)
+        return Response({"success": True, "summary": recording.summary})

@@ -1,0 +1,122 @@
+"""Makes an instance ready: database, schedules, speech model, first login; safe to repeat."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from argparse import ArgumentParser
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from accounts.models import ApiToken, User, digest, new_secret
+from recordings.connectors.base import ConnectorError
+from recordings.connectors.weights import ensure_default
+
+DATABASE_WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The first operator; `password` and `token` are empty but in the run that made them."""
+
+    url: str
+    data_dir: str
+    username: str
+    password: str = ""
+    token: str = ""
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="Print the login as JSON.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wait_for_database()
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("sync_schedules")
+        if settings.TRANSCRIPTION_CONNECTOR == "faster_whisper":
+            try:
+                ensure_default(settings.MODELS_DIR)
+            except ConnectorError as error:
+                self.stderr.write(f"Warning: {error}")
+        login = first_login()
+        self.stdout.write(json.dumps(asdict(login)) if options["json"] else summary(login))
+
+
+def wait_for_database() -> None:
+    """Returns once the database answers; CommandError when it does not within a minute."""
+    deadline = time.monotonic() + DATABASE_WAIT_SECONDS
+    while True:
+        try:
+            connection.ensure_connection()
+        except DatabaseError as error:
+            if time.monotonic() > deadline:
+                raise CommandError(f"The database does not answer: {error}") from None
+            time.sleep(1)
+        else:
+            return
+
+
+def first_login() -> Login:
+    """The operator that the environment names, made if there is no operator at all."""
+    places = (server_url(), str(settings.DATA_DIR))
+    operator = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if operator is not None:
+        return Login(*places, operator.username)
+    password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
+    operator = User(
+        username=settings.ADMIN_USERNAME,
+        email=settings.ADMIN_EMAIL,
+        is_staff=True,
+        is_superuser=True,
+    )
+    operator.set_password(password)
+    try:
+        operator.full_clean()
+    except ValidationError as error:
+        raise CommandError(
+            f"The first operator cannot be made from ADMIN_USERNAME and ADMIN_EMAIL: "
+            f"{' '.join(error.messages)}"
+        ) from None
+    operator.save()
+    secret = new_secret()
+    ApiToken.objects.create(user=operator, name="First token", digest=digest(secret))
+    return Login(*places, operator.username, "" if settings.ADMIN_PASSWORD else password, secret)
+
+
+def server_url() -> str:
+    """Where a browser on this machine finds the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}"
+
+
+def summary(login: Login) -> str:
+    lines = [
+        f"Speakr: {login.url}/admin/ (console), {login.url}/api/v1/docs (API)",
+        f"  user      {login.username}",
+    ]
+    if login.token:
+        password = login.password or "as given in ADMIN_PASSWORD"
+        lines += [
+            f"  password  {password}",
+            f"  token     {login.token}",
+            "  Keep them: they are not stored and not shown again.",
+        ]
+    else:
+        lines += [
+            "  password  shown at the first start; a new one: "
+            f"manage.py changepassword {login.username}",
+            "  token     shown at the first start; another one: "
+            f"manage.py create_token {login.username} --label NAME",
+        ]
+    lines.append(f"Logs are in {login.data_dir}/logs. Ctrl-C stops everything.")
+    return "\n".join(lines)

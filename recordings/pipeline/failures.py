@@ -1,0 +1,40 @@
+"""What an exception means for the job: a code, a sentence for the owner, and whether trying again can help.
+
+Decided by type, never by reading a message.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from recordings.audio.media import MediaError
+from recordings.connectors.base import ConnectorError
+from speakr_site.core.queue import TimeLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    code: str
+    sentence: str
+    permanent: bool
+
+
+class AudioMissing(Exception):
+    """The recording's bytes are not in storage."""
+
+
+def failure_of(error: BaseException) -> Failure:
+    if isinstance(error, ConnectorError):
+        return Failure(error.code, str(error), error.permanent)
+    if isinstance(error, MediaError):
+        return Failure(error.code, str(error), not error.transient)
+    if isinstance(error, AudioMissing):
+        return Failure("audio_missing", "Audio file not found", permanent=True)
+    if isinstance(error, TimeLimit):
+        return Failure("time_limit", "The work took longer than a job may.", permanent=False)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure("disk_full", "The server's disk is full.", permanent=False)
+    if isinstance(error, OSError):
+        return Failure("storage", "The server could not read or write a file.", permanent=False)
+    return Failure("internal", "Something went wrong on the server.", permanent=False)

@@ -1,0 +1,91 @@
+"""A worker's hold on its job while it works: a thread renews the lease, writes progress and looks for a reason to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from enum import Enum
+from types import TracebackType
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from recordings.models import Job
+from speakr_site.core import queue
+from speakr_site.core.ledger import BEAT_SECONDS, LEASE_SECONDS
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+
+
+class StopReason(Enum):
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    STOPPING = "stopping"
+
+
+class Lease:
+    """Use as a context manager around the work. `should_stop` costs nothing: it reads what the thread found."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.reason: StopReason | None = None
+        self._state = (job.stage, 0.0)
+        self._written = self._state
+        self._renewed = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name=f"lease of {job}")
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def should_stop(self) -> bool:
+        return self.reason is not None
+
+    def progress(self, stage: str, fraction: float) -> None:
+        """`fraction`: 0..1 of the whole job. Written within a second."""
+        self._state = (stage, min(max(fraction, 0.0), 1.0))
+
+    def _watch(self) -> None:
+        try:
+            while not self._ended.wait(TICK_SECONDS):
+                try:
+                    self._look()
+                except DatabaseError as error:
+                    logger.warning("%s: the database does not answer: %s", self.job, error)
+                    connection.close()
+                    if time.monotonic() - self._renewed > LEASE_SECONDS:
+                        self.reason = self.reason or StopReason.LOST
+        finally:
+            connection.close()
+
+    def _look(self) -> None:
+        if queue.stopping():
+            self.reason = self.reason or StopReason.STOPPING
+        held = Job.objects.held(self.job.claim_token)
+        state = self._state
+        if state != self._written:
+            held.update(stage=state[0], progress=round(state[1], 4))
+            self._written = state
+        if time.monotonic() - self._renewed >= BEAT_SECONDS:
+            if not held.renew(self.job.claim_token):
+                self.reason = StopReason.LOST
+                return
+            self._renewed = time.monotonic()
+        cancelled = held.values_list("cancel_requested", flat=True).first()
+        if cancelled is None:
+            self.reason = StopReason.LOST
+        elif cancelled:
+            self.reason = self.reason or StopReason.CANCELLED

@@ -1,0 +1,44 @@
+"""What the sweep does: jobs whose worker is gone go back to the queue, lanes with waiting work are rung."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from recordings.models import Job, Recording
+from recordings.services.processing import rest_cancelled
+from speakr_site.core.queue import ring_missing
+
+logger = logging.getLogger(__name__)
+
+
+def sweep_expired_leases() -> int:
+    """Requeues jobs whose lease ran out and rings the lanes; how many jobs were requeued.
+
+    A lost lease is nobody's failure, so it does not count as an attempt.
+    """
+    swept = sum(_requeue(job) for job in Job.objects.expired(timezone.now()))
+    for lane in Job.Lane.values:
+        ring_missing(lane, waiting=Job.objects.waiting(lane).available(timezone.now()).count())
+    return swept
+
+
+def _requeue(job: Job) -> bool:
+    with transaction.atomic():
+        still_expired = Job.objects.expired(timezone.now()).filter(claim_token=job.claim_token)
+        if job.cancel_requested:
+            if still_expired.update(status=Job.Status.CANCELLED, finished_at=timezone.now()):
+                rest_cancelled(job.recording)
+            return False
+        if not still_expired.update(
+            status=Job.Status.QUEUED,
+            stage=Job.Stage.WAITING,
+            claim_token=None,
+            lease_expires_at=None,
+        ):
+            return False
+        Recording.objects.filter(pk=job.recording_id).update(status=Recording.Status.PENDING)
+    logger.warning("%s lost its worker and waits again", job)
+    return True

@@ -1,0 +1,183 @@
+"""A new recording: bytes first, then the row, the job and the news of both in one transaction."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from recordings import storage
+from recordings.audio import media
+from recordings.models import Recording
+from recordings.models.recording import TITLE_PREFIX
+from recordings.pipeline.options import Hints, resolve
+from recordings.services.processing import new_job
+from speakr_site.core import system
+from speakr_site.core.errors import Busy, InvalidInput, TooLarge
+from speakr_site.core.system import MEGABYTE, SystemSettings
+
+EXTRACT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload as it stands on disk, with what came along.
+
+    `sha256`: of the bytes as sent. `warnings`: hints that were left out, a sentence each.
+    """
+
+    path: Path
+    filename: str
+    size_bytes: int
+    sha256: str
+    title: str | None = None
+    notes: str | None = None
+    meeting_date: datetime | None = None
+    file_last_modified: datetime | None = None
+    keep_audio_only: bool = False
+    hints: Hints = Hints()
+    prompt_variables: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedRecording:
+    """`duplicate_of`: an earlier recording of the same owner with the same bytes."""
+
+    recording: Recording
+    warnings: tuple[str, ...]
+    duplicate_of: Recording | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    """What will be stored."""
+
+    path: Path
+    mime_type: str
+    extension: str
+    size_bytes: int
+
+
+def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
+    """Keeps the upload and queues its transcription. The file at `upload.path` may be moved away.
+
+    Raises InvalidInput for what cannot be decoded, TooLarge over the limits of the system settings, Busy when the
+    server itself cannot take it now. After an error nothing of the upload is left.
+    """
+    policy = system.current()
+    info = _probed(upload.path)
+    drop_video = info.has_video and (upload.keep_audio_only or not settings.VIDEO_RETENTION)
+    _check_size(upload.size_bytes, policy, audio_only=drop_video)
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
+        if drop_video:
+            audio = _extracted(upload.path, Path(folder), policy)
+        else:
+            audio = _Audio(upload.path, info.mime_type, info.extension, upload.size_bytes)
+        key = storage.keep(audio.path, storage.new_key(owner_id=by.pk, extension=audio.extension))
+    recording = Recording(
+        owner=by,
+        title=upload.title or f"{TITLE_PREFIX}{upload.filename}"[:200],
+        notes=upload.notes,
+        meeting_date=upload.meeting_date
+        or upload.file_last_modified
+        or info.created_at
+        or timezone.now(),
+        prompt_variables=upload.prompt_variables,
+        audio_key=key,
+        original_filename=upload.filename,
+        mime_type=audio.mime_type,
+        size_bytes=audio.size_bytes,
+        sha256=upload.sha256,
+        duration_seconds=info.duration_seconds,
+        keep_audio_only=upload.keep_audio_only or drop_video,
+    )
+    try:
+        duplicate = _save(recording, by=by, hints=upload.hints, policy=policy)
+    except BaseException:
+        storage.release(key)
+        raise
+    return CreatedRecording(recording, upload.warnings, duplicate)
+
+
+def body_limit(policy: SystemSettings) -> int:
+    """The largest request body worth reading, in bytes: the larger limit, and room for the form's other fields."""
+    megabytes = max(policy.max_file_size_mb, policy.max_audio_only_video_size_mb)
+    return megabytes * MEGABYTE + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+def too_large(limit_mb: int, *, audio_only: bool) -> TooLarge:
+    return TooLarge(
+        f"File too large. Maximum size is {limit_mb} MB.",
+        max_size_mb=limit_mb,
+        effective_limit_mb=limit_mb,
+        audio_only_mode=audio_only,
+    )
+
+
+def _save(
+    recording: Recording, *, by: User, hints: Hints, policy: SystemSettings
+) -> Recording | None:
+    """T1: the recording and its work, both or neither. Gives the oldest copy of the same bytes, if any."""
+    options = resolve(hints, owner=by, system=policy)
+    with transaction.atomic():
+        duplicate = (
+            Recording.objects.filter(owner=by, sha256=recording.sha256)
+            .only("id", "title", "created_at")
+            .order_by("id")
+            .first()
+        )
+        recording.save()
+        new_job(recording=recording, by=by, hints=hints, options=options)
+    return duplicate
+
+
+def _probed(path: Path) -> media.MediaInfo:
+    with _media_errors_told():
+        return media.probe(path)
+
+
+def _extracted(path: Path, folder: Path, policy: SystemSettings) -> _Audio:
+    with _media_errors_told():
+        audio = media.extract_audio(path, folder, deadline_seconds=EXTRACT_SECONDS)
+    limit_mb = policy.max_file_size_mb
+    if audio.size_bytes > limit_mb * MEGABYTE:
+        megabytes = round(audio.size_bytes / MEGABYTE, 1)
+        raise TooLarge(
+            f"The extracted audio is {megabytes} MB. Maximum size is {limit_mb} MB.",
+            max_size_mb=limit_mb,
+            extracted_audio_mb=megabytes,
+            audio_only_mode=True,
+        )
+    return _Audio(audio.path, audio.mime_type, audio.extension, audio.size_bytes)
+
+
+def _check_size(size_bytes: int, policy: SystemSettings, *, audio_only: bool) -> None:
+    limit_mb = policy.max_audio_only_video_size_mb if audio_only else policy.max_file_size_mb
+    if size_bytes > limit_mb * MEGABYTE:
+        raise too_large(limit_mb, audio_only=audio_only)
+
+
+class _media_errors_told:
+    """Turns a MediaError into the answer that the uploader gets."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, media.MediaError):
+            if error.transient:
+                raise Busy(str(error)) from error
+            raise InvalidInput(str(error)) from error
+
+
+def as_utc(milliseconds: int) -> datetime:
+    """A browser's `lastModified`. Raises ValueError or OverflowError out of range."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,28 @@
+"""What a bell runs. No logic: the ledger says what there is to do, the pipeline does it."""
+
+from __future__ import annotations
+
+from recordings.models import Job
+from recordings.pipeline.run import run_transcription
+from recordings.services import recovery, removal
+from speakr_site.core.queue import ring, stopping
+
+
+def work(lane: str) -> None:
+    """Takes one job of the lane, if there is one, and rings again for the next."""
+    if stopping():
+        return
+    job = Job.objects.claim_next(lane)
+    if job is None:
+        return
+    run_transcription(job)
+    if Job.objects.waiting(lane).exists():
+        ring(lane)
+
+
+def sweep() -> None:
+    recovery.sweep_expired_leases()
+
+
+def sweep_orphans() -> None:
+    removal.sweep_orphans()

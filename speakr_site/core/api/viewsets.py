@@ -1,0 +1,117 @@
+"""The one way into the API: who may see which row, and what a method without an action gets."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from django.db import models
+from django.db.models import Model, QuerySet
+from django.utils.text import capfirst
+from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
+from rest_framework.metadata import BaseMetadata
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.viewsets import GenericViewSet
+
+from speakr_site.core.api.parsers import BoundedJSONParser, refuse_chunked
+from speakr_site.core.errors import NotAllowed, NotFound
+
+# "read" and "edit" limit rows; "self" is for what concerns the caller alone.
+Scope = Literal["read", "edit", "self"]
+QUERYSET_METHODS = {"read": "visible_to", "edit": "editable_by"}
+
+
+class ReadableRenderer(BrowsableAPIRenderer):
+    """Browsable pages without forms, which would run queries and serializers of their own."""
+
+    def show_form_for_method(self, *args: Any, **kwargs: Any) -> bool:
+        return False
+
+
+class LenientNegotiation(DefaultContentNegotiation):
+    """Who accepts none of our media types (a player wants audio/*) gets an answer, not a 406."""
+
+    def select_renderer(self, request: Request, renderers: list, format_suffix: str | None = None):
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except NotAcceptable:
+            return renderers[0], renderers[0].media_type
+
+
+class AllowedMethods(BaseMetadata):
+    """What OPTIONS answers."""
+
+    def determine_metadata(self, request: Request, view: ScopedViewSet) -> dict[str, Any]:
+        return {"allowed": view.allowed_methods}
+
+
+class ScopedViewSet(GenericViewSet):
+    """Every action names its scope; one that does not is refused.
+
+    `model` needs a manager with `visible_to(user)` and `editable_by(user)`. On a miss the answer is
+    404, or 403 when the row exists and `reveals_existence` is set (contract, section 4).
+    """
+
+    model: ClassVar[type[Model]]
+    scopes: ClassVar[dict[str, Scope]] = {}
+    reveals_existence: ClassVar[bool] = True
+
+    lookup_field = "pk"
+    lookup_value_regex = "[0-9]+"
+    parser_classes = [BoundedJSONParser]
+    renderer_classes = [JSONRenderer, ReadableRenderer]
+    content_negotiation_class = LenientNegotiation
+    metadata_class = AllowedMethods
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action is None:
+            raise MethodNotAllowed(request.method)
+        if self.action != "metadata" and self.action not in self.scopes:
+            raise NotAllowed
+        refuse_chunked(request)
+
+    def get_queryset(self) -> QuerySet:
+        """The rows that the caller may use for this action; an override only adds the shape."""
+        # The OpenAPI generator asks for the model's sake.
+        if getattr(self, "swagger_fake_view", False):
+            return self.model._default_manager.none()
+        return self.scoped(self.scopes[self.action])
+
+    def scoped(self, scope: Scope) -> QuerySet:
+        method = getattr(self.model._default_manager, QUERYSET_METHODS[scope])
+        return method(self.request.user)
+
+    def get_object(self) -> Any:
+        return self.find(
+            self.get_queryset(), self.kwargs[self.lookup_url_kwarg or self.lookup_field]
+        )
+
+    def find(self, queryset: QuerySet, pk: int | str) -> Any:
+        """The row with this id out of a scoped queryset. One query, two on a miss.
+
+        Raises NotFound or NotAllowed.
+        """
+        found = queryset.filter(pk=pk).first() if is_storable_id(pk) else None
+        if found is not None:
+            return found
+        model = queryset.model
+        if (
+            self.reveals_existence
+            and is_storable_id(pk)
+            and model._base_manager.filter(pk=pk).exists()
+        ):
+            raise NotAllowed
+        raise NotFound(f"{capfirst(model._meta.verbose_name)} not found")
+
+
+def is_storable_id(pk: int | str) -> bool:
+    """Whether a row could have this id: digits of a positive 64-bit number."""
+    text = str(pk)
+    return (
+        text.isascii()
+        and text.isdigit()
+        and len(text) < 20
+        and int(text) <= models.BigIntegerField.MAX_BIGINT
+    )

@@ -1,0 +1,21 @@
+"""The trail of what operators do to what belongs to somebody else."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+
+from speakr_site.core.models import AuditEntry
+
+
+def record_audit(
+    *, by: AbstractBaseUser, action: str, target: models.Model, detail: str = ""
+) -> None:
+    """Writes one row. `action` like `recording.open`; `detail` never holds content or secrets."""
+    AuditEntry.objects.create(
+        actor=by,
+        action=action,
+        object_type=target._meta.label_lower,
+        object_id=target.pk,
+        detail=detail[:500],
+    )

@@ -1,0 +1,48 @@
+"""Rows for tests: plain functions, keyword-only, sensible defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from recordings.models import Job, Recording, RecordingSpeaker, Transcript
+
+SEGMENTS = [
+    {"speaker": "SPEAKER_00", "start": 0.0, "end": 2.5, "text": "Hello everyone."},
+    {"speaker": "SPEAKER_01", "start": 2.8, "end": 4.0, "text": "Hello."},
+]
+
+
+def make_recording(*, owner: User, **columns: Any) -> Recording:
+    defaults = {
+        "title": "Team meeting",
+        "status": Recording.Status.COMPLETED,
+        "audio_key": "audio/1/2026/01/00000000000000000000000000000000.flac",
+        "original_filename": "meeting.flac",
+        "mime_type": "audio/flac",
+        "size_bytes": 1000,
+        "sha256": "0" * 64,
+        "duration_seconds": 4.0,
+    }
+    return Recording.objects.create(owner=owner, **{**defaults, **columns})
+
+
+def make_transcript(
+    *, recording: Recording, segments: list[dict[str, Any]] | None = None, **names: str
+) -> Transcript:
+    """The recording's next and current revision. `names`: label -> name."""
+    segments = SEGMENTS if segments is None else segments
+    transcript = Transcript.objects.create(
+        recording=recording, number=recording.transcripts.count() + 1, segments=segments
+    )
+    for label in {segment["speaker"] for segment in segments} - {None}:
+        RecordingSpeaker.objects.create(
+            transcript=transcript, label=label, name=names.get(label)
+        )
+    recording.current_transcript = transcript
+    recording.save(update_fields=["current_transcript"])
+    return transcript
+
+
+def make_job(*, recording: Recording, **columns: Any) -> Job:
+    return Job.objects.create(**{"recording": recording, "owner": recording.owner, **columns})
