@@ -1,8 +1,8 @@
 """Who said it: share of words that get the right reader, number of speakers, and speed.
 
-`python -m benchmarks.diarization` needs `../shared/audio`; it ends with 1 when the bar is missed. A word is right
-when the reader whose utterance holds its midpoint is the one its label maps to, by the best one-to-one
-mapping of labels to readers. Words of Whisper base, as the product has them.
+`python -m benchmarks.diarization` needs `../shared/audio` and ends with 1 where the bar is missed.
+A word is right when the reader whose utterance holds its midpoint is the one its label maps to, by
+the best one-to-one mapping of labels to readers. The words are those of the product's Whisper.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from pathlib import Path
 
 from benchmarks import conversations
 from benchmarks.conversations import Conversation, Spoken
-from recordings.connectors.base import Word
-from recordings.connectors.weights import ensure_default
+from recordings.connectors.base import Word, from_document
+from recordings.connectors.weights import DEFAULT_MODEL
+from recordings.engine_protocol import EngineConfig
+from recordings.engine_whisper import Whisper
 from recordings.pipeline.align import assign_labels
 from speakers.diarization.base import Diarizer
 from speakers.diarization.embedded import EmbeddedDiarizer
@@ -44,26 +46,19 @@ class Score:
     diarizer_seconds: float
 
 
-class Whisper:
-    """Whisper base, int8 on the processor, batched: what the diarizer's time is compared with."""
+class BareWhisper:
+    """The product's own Whisper base and nothing around it."""
 
     def __init__(self, models: Path) -> None:
-        from faster_whisper import BatchedInferencePipeline, WhisperModel
+        self._engine = Whisper(EngineConfig(models_dir=models, device="cpu", threads=THREADS))
+        self._engine.load(DEFAULT_MODEL)
 
-        model = WhisperModel(
-            str(ensure_default(models)), device="cpu", compute_type="int8", cpu_threads=THREADS
-        )
-        self._pipeline = BatchedInferencePipeline(model)
-
-    def words(self, wav: Path) -> list[Word]:
-        segments, _ = self._pipeline.transcribe(
-            str(wav), language="en", word_timestamps=True, batch_size=8
-        )
-        return [
-            Word(word.start, word.end, word.word.strip())
-            for segment in segments
-            for word in segment.words or ()
-        ]
+    def words(self, wav: Path, seconds: float) -> list[Word]:
+        request = {
+            "wav": str(wav), "start": 0.0, "end": seconds, "model": DEFAULT_MODEL, "language": "en"
+        }  # fmt: skip
+        heard = self._engine.transcribe(request, lambda share: None)
+        return [word for segment in from_document(heard["segments"]) for word in segment.words]
 
 
 def best_mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -73,19 +68,22 @@ def best_mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     readers = sorted({reader for _, reader in pairs})
     spare = [""] * max(0, len(labels) - len(readers))
     choices = permutations([*readers, *spare], len(labels))
-    best = max(choices, key=lambda choice: sum(map(counts.__getitem__, zip(labels, choice))))
+    best = max(
+        choices,
+        key=lambda choice: sum(counts[pair] for pair in zip(labels, choice, strict=True)),
+    )
     return dict(zip(labels, best, strict=True))
 
 
 def reader_at(moment: float, truth: Sequence[Spoken]) -> str | None:
-    """Who speaks at `moment` (s); where two do, the one whose utterance began first; None in a gap."""
+    """Who speaks at `moment` (s), of two the one who began first; None in a gap."""
     return next((s.reader for s in truth if s.start <= moment < s.end), None)
 
 
-def run(conversation: Conversation, whisper: Whisper, diarizer: Diarizer, wav: Path) -> Score:
+def run(conversation: Conversation, whisper: BareWhisper, diarizer: Diarizer, wav: Path) -> Score:
     conversation.write(wav)
     begun = time.perf_counter()
-    words = whisper.words(wav)
+    words = whisper.words(wav, conversation.seconds)
     heard = time.perf_counter()
     found = diarizer.diarize(
         wav, min_speakers=None, max_speakers=None, on_progress=lambda share: None
@@ -114,9 +112,7 @@ def report(scores: Sequence[Score]) -> bool:
     counted = sum(score.found == score.expected for score in scores)
     ratio = sum(s.diarizer_seconds for s in scores) / sum(s.whisper_seconds for s in scores)
     print(f"words to the right reader  {share:7.2%}   bar {LEAST_SHARE:.0%}")
-    print(
-        f"number of speakers right   {counted} of {len(scores)}   bar {len(scores)} of {len(scores)}"
-    )
+    print(f"number of speakers right   {counted} of {len(scores)}   bar all")
     print(f"diarizer / bare Whisper    {ratio:7.2f}")
     return share >= LEAST_SHARE and counted == len(scores)
 
@@ -135,7 +131,7 @@ def main() -> int:
     if not conversations.readers():
         print("The recordings in ../shared/audio/librispeech are absent: nothing measured.")
         return 2
-    whisper, diarizer = Whisper(options.models), EmbeddedDiarizer(threads=THREADS)
+    whisper, diarizer = BareWhisper(options.models), EmbeddedDiarizer(threads=THREADS)
     scores = []
     with tempfile.TemporaryDirectory() as folder:
         for number, count in enumerate(READERS):

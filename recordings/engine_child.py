@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -128,7 +129,7 @@ def serve(requests: BinaryIO, answers: Answers) -> None:
             logger.info("idle for %s s: ending", config.idle_unload_seconds)
             return
         request_id = request["id"]
-        reply = answer(engine, request, lambda part, i=request_id: answers.report(i, part))
+        reply = answer(engine, request, partial(answers.report, request_id))
         answers.send({"id": request_id, **reply})
         # What a failed allocation left behind is not worth finding out.
         if reply.get("error") == "out_of_memory":

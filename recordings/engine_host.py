@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from recordings.audio.wav import wav_duration
 from recordings.connectors.base import ConnectorError, ShouldStop, TranscriptionCancelled
@@ -111,7 +111,7 @@ class EngineHost:
             if process is None:
                 return
             with contextlib.suppress(OSError):
-                process.stdin.close()
+                _pipe(process.stdin).close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=SECONDS_TO_END)
             self._kill()
@@ -128,8 +128,9 @@ class EngineHost:
         self._request_id += 1
         # A child that has just ended says so by end of file below, not by this write.
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(encode({**payload, "id": self._request_id, "op": op}))
-            process.stdin.flush()
+            requests = _pipe(process.stdin)
+            requests.write(encode({**payload, "id": self._request_id, "op": op}))
+            requests.flush()
         for message in self._messages(process, watch):
             if message["id"] != self._request_id:
                 continue
@@ -147,13 +148,14 @@ class EngineHost:
         self, process: subprocess.Popen[bytes], watch: _Watch
     ) -> Iterator[dict[str, Any]]:
         """What the child says, until it ends. Raises what the watch raises."""
+        answers = _pipe(process.stdout).fileno()
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(answers, selectors.EVENT_READ)
             while True:
                 watch.check()
                 if not selector.select(timeout=SECONDS_BETWEEN_CHECKS):
                     continue
-                data = os.read(process.stdout.fileno(), _READ_BYTES)
+                data = os.read(answers, _READ_BYTES)
                 if not data:
                     return
                 *lines, self._unread = (self._unread + data).split(b"\n")
@@ -178,12 +180,12 @@ class EngineHost:
         )
         threading.Thread(
             target=_log_lines,
-            args=(self._process.stderr, _secrets(self.config.environment)),
+            args=(_pipe(self._process.stderr), _secrets(self.config.environment)),
             daemon=True,
         ).start()
         logger.info("engine child %s started", self._process.pid)
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(encode(self.config.as_message()))
+            _pipe(self._process.stdin).write(encode(self.config.as_message()))
         return self._process
 
     def _kill(self) -> None:
@@ -194,7 +196,7 @@ class EngineHost:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
-                pipe.close()
+                _pipe(pipe).close()
 
     def _death(self) -> ConnectorError:
         returncode = self._process.poll() if self._process else None
@@ -277,6 +279,12 @@ def child_environment(config: EngineConfig) -> dict[str, str]:
     return ours | passed_on
 
 
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    """One of the child's three pipes, which Popen types as perhaps absent."""
+    assert pipe is not None
+    return pipe
+
+
 def _how_it_ended(returncode: int | None) -> str:
     if returncode is None:
         return "closed its pipe"
@@ -295,7 +303,7 @@ def _secrets(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _log_lines(stream: BinaryIO, secrets: list[str]) -> None:
+def _log_lines(stream: IO[bytes], secrets: list[str]) -> None:
     """Passes the child's standard error on to the log, line by line, until it ends."""
     levels = logging.getLevelNamesMapping()
     with stream:

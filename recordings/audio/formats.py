@@ -133,11 +133,17 @@ COPY_MUXERS: dict[str, str] = {
     "pcm_u8": "wav",
     "speex": "ogg",
     "vorbis": "ogg",
+    "wmalossless": "asf",
+    "wmapro": "asf",
+    "wmav1": "asf",
+    "wmav2": "asf",
+    "wmavoice": "asf",
 }
 FALLBACK_MUXER = "matroska"
 
 COPIED: dict[str, Naming] = {
     "amr": CONTAINERS["amr"].audio,
+    "asf": CONTAINERS["asf"].audio,
     "flac": CONTAINERS["flac"].audio,
     "ipod": CONTAINERS["mp4"].audio,
     "matroska": CONTAINERS["matroska"].audio,

@@ -112,13 +112,14 @@ def _confine(deadline_seconds: float, cpu_seconds: int, file_bytes: int) -> None
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, deadline_seconds)
     limits = {
-        resource.RLIMIT_CPU: cpu_seconds,
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: 0,  # open descriptors stay usable
     }
     if sys.platform == "linux":
         limits[resource.RLIMIT_AS] = _MEMORY_BYTES
+    # At the soft limit comes SIGXCPU, which says why; at the hard one SIGKILL, which does not.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
 

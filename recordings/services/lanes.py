@@ -9,6 +9,7 @@ import socket
 import time
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from recordings.models import Job
@@ -54,7 +55,7 @@ class LaneWatch:
 def end_cluster(lane: str) -> bool:
     """Kills the cluster that last stamped a lane, if it runs here and is ours; whether it did."""
     canary = Canary.objects.filter(lane=lane, host=socket.gethostname()).first()
-    if canary is None or not is_cluster(canary.pid, lane):
+    if canary is None or not is_cluster(canary.pid, lane, settings.DATA_DIR):
         return False
     logger.critical("the %s lane takes no messages since %s: ending it", lane, canary.stamped_at)
     try:

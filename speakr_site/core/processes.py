@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import sys
 from pathlib import Path
@@ -18,17 +17,17 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def is_cluster(pid: int, lane: str) -> bool:
-    """Whether `pid` belongs to this instance's cluster of that lane: process ids are used again."""
+def is_cluster(pid: int, lane: str, data_dir: Path) -> bool:
+    """Whether `pid` belongs to the cluster of that lane and instance: ids are used again."""
     try:
         command = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    theirs, ours = environment_of(pid), environment_of(os.getpid())
+    started_with = environment_of(pid)
     return (
         b"qcluster" in command
-        and theirs.get("Q_CLUSTER_NAME", "speakr") == lane
-        and theirs.get("DATA_DIR") == ours.get("DATA_DIR")
+        and started_with.get("Q_CLUSTER_NAME", "speakr") == lane
+        and started_with.get("DATA_DIR") == str(data_dir)
     )
 
 

@@ -75,6 +75,54 @@ SAMPLES: dict[str, Sample] = {
 }
 
 
+# file: media type, our extension, codec, has video
+EXPECTED: dict[str, tuple[str, str, str, bool]] = {
+    "pcm.wav": ("audio/wav", ".wav", "pcm_s16le", False),
+    "u8.wav": ("audio/wav", ".wav", "pcm_u8", False),
+    "s24.wav": ("audio/wav", ".wav", "pcm_s24le", False),
+    "f32.wav": ("audio/wav", ".wav", "pcm_f32le", False),
+    "ulaw.wav": ("audio/wav", ".wav", "pcm_mulaw", False),
+    "adpcm.wav": ("audio/wav", ".wav", "adpcm_ima_wav", False),
+    "six.wav": ("audio/wav", ".wav", "pcm_s16le", False),
+    "mono.mp3": ("audio/mpeg", ".mp3", "mp3", False),
+    "stereo.mp3": ("audio/mpeg", ".mp3", "mp3", False),
+    "low.mp3": ("audio/mpeg", ".mp3", "mp3", False),
+    "aac.m4a": ("audio/mp4", ".m4a", "aac", False),
+    "alac.m4a": ("audio/mp4", ".m4a", "alac", False),
+    "adts.aac": ("audio/aac", ".aac", "aac", False),
+    "a.flac": ("audio/flac", ".flac", "flac", False),
+    "vorbis.ogg": ("audio/ogg", ".ogg", "vorbis", False),
+    "opus.ogg": ("audio/ogg", ".ogg", "opus", False),
+    "opus.webm": ("audio/webm", ".webm", "opus", False),
+    "mp3.mka": ("audio/x-matroska", ".mka", "mp3", False),
+    "a.wma": ("audio/x-ms-wma", ".wma", "wmav2", False),
+    "nb.amr": ("audio/amr", ".amr", "amr_nb", False),
+    "nb.3gp": ("audio/3gpp", ".3gp", "amr_nb", False),
+    "a.aiff": ("audio/aiff", ".aiff", "pcm_s16be", False),
+    "alac.caf": ("audio/x-caf", ".caf", "alac", False),
+    "a.au": ("audio/basic", ".au", "pcm_s16be", False),
+    "a.ac3": ("audio/ac3", ".ac3", "ac3", False),
+    "a.wv": ("audio/x-wavpack", ".wv", "wavpack", False),
+    "a.tta": ("audio/x-tta", ".tta", "tta", False),
+    "a.w64": ("audio/x-w64", ".w64", "pcm_s16le", False),
+    "aac.mov": ("video/quicktime", ".mov", "aac", False),
+    "aac.mp4": ("video/mp4", ".mp4", "aac", True),
+    "h264.mp4": ("video/mp4", ".mp4", "aac", True),
+    "vp8.webm": ("video/webm", ".webm", "opus", True),
+    "aac.mkv": ("video/x-matroska", ".mkv", "aac", True),
+    "flac.mkv": ("video/x-matroska", ".mkv", "flac", True),
+    "vorbis.mkv": ("video/x-matroska", ".mkv", "vorbis", True),
+    "ac3.mkv": ("video/x-matroska", ".mkv", "ac3", True),
+    "pcm.mov": ("video/quicktime", ".mov", "pcm_s16le", True),
+    "mp3.avi": ("video/x-msvideo", ".avi", "mp3", True),
+    "aac.ts": ("video/mp2t", ".ts", "aac", True),
+    "mp3.flv": ("video/x-flv", ".flv", "mp3", True),
+    "mp2.mpg": ("video/mpeg", ".mpg", "mp2", True),
+    "wma.wmv": ("video/x-ms-wmv", ".wmv", "wmav2", True),
+    "amr.3gp": ("video/3gpp", ".3gp", "amr_nb", True),
+}
+
+
 def tone(seconds: float, rate: int, channels: int = 1, *, level: float = 0.3) -> np.ndarray:
     """440 Hz; float32, shape (channels, n)."""
     times = np.arange(round(seconds * rate)) / rate
@@ -132,6 +180,13 @@ def with_cover(mp3: bytes) -> bytes:
     size = len(frames)
     tag = bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3\x03\0\0" + tag + frames + mp3
+
+
+def put(folder: Path, content: bytes, name: str = "upload.mp3") -> Path:
+    """An upload with this content."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
 
 
 def _id3(name: bytes, body: bytes) -> bytes:

@@ -179,6 +179,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
-def unknown_path(request: HttpRequest, **_: Any) -> HttpResponse:
+def unknown_path(request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
     """The last route under the API: 404 for any method, also with a trailing slash; no redirect."""
     return _error(404, "Not found")

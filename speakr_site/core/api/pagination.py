@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 PER_PAGE = 25
 MAX_PER_PAGE = 100
+MAX_DIGITS = 100
 
 
 def pages_of(plural: str) -> type[NumberedPages]:
@@ -82,8 +83,8 @@ PAGINATION_PROPERTIES: dict[str, Any] = {
 
 
 def _positive(text: str | None, default: int) -> int:
-    # Digits only, and no more of them than a page number can sensibly have.
-    if text is None or not text.strip().isdecimal() or len(text) > 18:
+    # Python itself reads no more than some thousand digits.
+    if text is None or not text.strip().isdecimal() or len(text) > MAX_DIGITS:
         return default
     return int(text) or default
 

@@ -114,4 +114,7 @@ class DocsView(SpectacularSwaggerView):
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:
         refusal = super().handle_exception(exc)
-        return JsonResponse(refusal.data, status=refusal.status_code, headers=refusal.headers)
+        answer = JsonResponse(refusal.data, status=refusal.status_code)
+        for name in refusal.headers.keys() - {"Content-Type"}:
+            answer[name] = refusal[name]
+        return answer

@@ -1,0 +1,44 @@
+"""What the system checks notice."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+
+from speakr_site.core import checks
+
+
+def test_a_fresh_installation_has_nothing_to_complain_about(db: None) -> None:
+    assert run_checks(include_deployment_checks=False, databases=["default"]) == []
+
+
+def test_a_local_time_zone_in_the_database_is_an_error(settings: Any) -> None:
+    settings.USE_TZ = False
+    assert [problem.id for problem in checks.check_times_are_utc()] == ["core.E001"]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "gone"
+    assert [problem.id for problem in checks.check_folders_are_writable()] == ["core.E002"]
+
+
+def test_uploads_on_another_file_system_are_a_warning(settings: Any) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = Path("/dev/shm")  # noqa: S108
+    if settings.MEDIA_ROOT.stat().st_dev == Path("/dev/shm").stat().st_dev:
+        pytest.skip("the data directory is in memory here")
+    assert [problem.id for problem in checks.check_folders_are_writable()] == ["core.W003"]
+
+
+def test_a_lane_that_hands_out_running_work_again_is_an_error(settings: Any) -> None:
+    settings.Q_CLUSTER = copy.deepcopy(settings.Q_CLUSTER)
+    settings.Q_CLUSTER["ALT_CLUSTERS"]["gpu"]["retry"] = 60
+    assert [problem.id for problem in checks.check_lane_timings()] == ["core.E004"]
+
+
+def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "LOW_DISK_BYTES", 2**62)
+    assert [problem.id for problem in checks.check_disk_has_room()] == ["core.W005"]
