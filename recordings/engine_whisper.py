@@ -20,6 +20,8 @@ from recordings.engine_protocol import EngineConfig
 
 logger = logging.getLogger(__name__)
 
+GPU_BATCH_SIZE = 16
+CPU_BATCH_SIZE = 4
 SLOW_ON_CPU = ("medium", "large", "turbo")
 
 # Whisper decodes at most 448 tokens, prompt included, and faster-whisper fails on a prompt that
@@ -99,7 +101,7 @@ class Whisper:
             samples,
             language=language,
             beam_size=5 if self._is_on_gpu else 1,
-            batch_size=self._config.batch_size,
+            batch_size=self._config.batch_size or self._usual_batch_size(),
             vad_filter=True,
             word_timestamps=True,
             condition_on_previous_text=False,
@@ -127,6 +129,10 @@ class Whisper:
             usable = ctranslate2.get_supported_compute_types(device)
             compute_type = "float16" if device == "cuda" and "float16" in usable else "int8"
         return device, compute_type
+
+    def _usual_batch_size(self) -> int:
+        # On two cores 8 took as much processor time as 4 and 370 MB more memory (Whisper base).
+        return GPU_BATCH_SIZE if self._is_on_gpu else CPU_BATCH_SIZE
 
     def _known_language(self, language: str | None) -> str | None:
         """The code if this model knows it, without a region ("en-GB"); None means detect."""

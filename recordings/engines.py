@@ -20,9 +20,9 @@ from speakr_site.core.system import SystemSettings
 
 @cache
 def _host() -> EngineHost:
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"threads": settings.WHISPER_THREADS}
     if settings.DIARIZER == "pyannote":
-        options["folder"] = settings.PYANNOTE_MODEL_DIR
+        options = {"folder": settings.PYANNOTE_MODEL_DIR}
     return EngineHost(
         EngineConfig(
             models_dir=settings.MODELS_DIR,

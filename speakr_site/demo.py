@@ -1,6 +1,6 @@
 """`make demo`: starts everything, uploads a recording as any client would, shows what was said.
 
-A client of its own server: it speaks HTTP and calls manage.py; no Django here.
+A client of its own server: it speaks HTTP and calls manage.py; no models here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import requests
+from django.core.exceptions import ImproperlyConfigured
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -29,6 +30,7 @@ STOP_SECONDS = 40
 REQUEST_SECONDS = 120
 POLL_SECONDS = 0.4
 LOG_TAIL_LINES = 15
+PLACES = ("DATA_DIR", "HOST", "PORT")
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 console = Console(highlight=False, soft_wrap=True)
@@ -218,9 +220,10 @@ def show_next(login: dict[str, str], token: str, recording: int) -> None:
         password = f"password {login['password']}"
     else:
         password = f"password as before (another: .venv/bin/python manage.py changepassword {user})"
+    chosen = [f" {name}={env.text(name)}" for name in PLACES if env.text(name)]
     lines = (
         "",
-        "Where to look next: `make run` starts the server and keeps it running. Then:",
+        f"Where to look next: `make run{''.join(chosen)}` keeps the server running. Then:",
         f"  console  {url}/admin/  user {user}, {password}",
         f"  API      {url}/api/v1/docs  press Authorize and give it the token",
         f"  token    {token}",
@@ -239,7 +242,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _on_terminate)
     try:
         main(sys.argv[1:])
-    except DemoError as problem:
+    except (DemoError, ImproperlyConfigured) as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

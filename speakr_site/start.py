@@ -26,7 +26,9 @@ USAGE = "usage: python -m speakr_site.start all | web | cluster [gpu|text] | wat
 def main(arguments: list[str]) -> NoReturn:
     match arguments:
         case ["all"]:
-            command, environment = supervisor(_make_ready())
+            data_dir = _make_ready()
+            command, environment = supervisor(data_dir)
+            sys.stdout.write(f"Logs are in {data_dir / 'logs'}. Ctrl-C stops everything.\n")
             _become(command, environment)
         case ["web"]:
             _make_ready()

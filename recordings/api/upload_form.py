@@ -13,10 +13,11 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
+from recordings.api.upload_handler import NAMELESS
 from recordings.languages import language_code
 from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints, is_selectable
 from recordings.services.upload import Upload, as_utc
-from speakr_site.core.api.fields import parsed_moment
+from speakr_site.core.api.fields import is_storable, parsed_moment
 from speakr_site.core.errors import InvalidInput
 from speakr_site.core.system import SystemSettings
 
@@ -129,7 +130,7 @@ class UploadForm:
         if not is_variables(document):
             self._warn("prompt_variables is not a JSON object of texts within the limits and was left out")
             return {}
-        return {name: CONTROL.sub("", value) for name, value in document.items()}
+        return document
 
     def _note_filing(self) -> None:
         """There are no tags and no folders on this server yet, so every id is unknown."""
@@ -168,7 +169,7 @@ class UploadForm:
 
 def clean_filename(name: str) -> str:
     """The base name, without control characters, cut in the middle of nothing but its stem."""
-    name = CONTROL.sub("", name.replace("\\", "/").rpartition("/")[2]).strip() or "recording"
+    name = CONTROL.sub("", name.replace("\\", "/").rpartition("/")[2]).strip() or NAMELESS
     if len(name) <= FILENAME_MAX_LENGTH:
         return name
     suffix = Path(name).suffix[:20]
@@ -185,6 +186,7 @@ def is_variables(document: Any) -> bool:
             for value in document.values()
         )
         and sum(map(len, document.values())) <= VARIABLES_MAX_LENGTH
+        and is_storable(document)
     )
 
 

@@ -14,12 +14,6 @@ from recordings.connectors.base import Connector
 CONNECTORS = {
     "faster_whisper": "recordings.connectors.faster_whisper.FasterWhisperConnector",
     "asr_endpoint": "recordings.connectors.asr_endpoint.AsrEndpointConnector",
-    "openai_whisper": "recordings.connectors.openai_whisper.OpenAIWhisperConnector",
-    "openai_transcribe": "recordings.connectors.openai_transcribe.OpenAITranscribeConnector",
-    "azure_openai_transcribe": "recordings.connectors.azure_openai.AzureOpenAIConnector",
-    "mistral": "recordings.connectors.mistral.MistralConnector",
-    "assemblyai": "recordings.connectors.assemblyai.AssemblyAIConnector",
-    "vibevoice": "recordings.connectors.vibevoice.VibeVoiceConnector",
 }
 
 

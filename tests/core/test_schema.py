@@ -45,9 +45,7 @@ def test_the_document_is_json_for_everybody(db: None) -> None:
 
 def test_every_route_is_described() -> None:
     described = {
-        (f"api/v1{path}", method)
-        for path, item in document()["paths"].items()
-        for method in item
+        (f"api/v1{path}", method) for path, item in document()["paths"].items() for method in item
     }
     served = {
         (path, method)

@@ -55,9 +55,7 @@ def ask(
     return view.as_view(ACTIONS)(sent, **arguments).render()
 
 
-def test_the_owner_finds_the_row_in_one_query(
-    alice: User, django_assert_num_queries: Any
-) -> None:
+def test_the_owner_finds_the_row_in_one_query(alice: User, django_assert_num_queries: Any) -> None:
     recording = make_recording(owner=alice)
     with django_assert_num_queries(1):
         assert ask(alice, pk=recording.pk).data == {"id": recording.pk}
@@ -128,7 +126,16 @@ def test_a_body_that_is_no_object_is_400(alice: User, body: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["{", "", " ", '{"a": NaN}', '{"a": Infinity}', b"\xff{}", "[" * 100_000, '{"a": ' + "9" * 9999],
+    [
+        "{",
+        "",
+        " ",
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        b"\xff{}",
+        "[" * 100_000,
+        '{"a": ' + "9" * 9999,
+    ],
 )
 def test_a_body_that_is_no_json_is_400(alice: User, body: str | bytes) -> None:
     response = ask(alice, "post", data=body, content_type="application/json")

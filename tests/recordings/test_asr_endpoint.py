@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import json
 import socket
@@ -23,7 +24,6 @@ import pytest
 
 from recordings.connectors import asr_endpoint, registry
 from recordings.connectors.asr_endpoint import AsrEndpointConnector, AsrEndpointOptions
-from recordings.connectors.asr_reply import transcript
 from recordings.connectors.base import (
     ConnectorError,
     Transcript,
@@ -262,27 +262,6 @@ def test_a_word_without_times_gets_them_from_its_neighbours(
     assert 2.8 <= number.start <= number.end <= 3.5
 
 
-@pytest.mark.parametrize(
-    ("document", "texts"),
-    [
-        ({"text": " All of it. "}, ["All of it."]),
-        ({"segments": []}, []),
-        ({"segments": [None, 3, {"text": ""}, {"start": 1}]}, []),
-        ({"segments": [{"text": "a", "start": "x", "end": None}]}, ["a"]),
-        ({"segments": [{"text": "a", "start": 50, "end": 2, "words": "?"}]}, ["a"]),
-        ({"segments": [{"text": "a", "start": -1, "end": 2, "words": [{}, None]}]}, ["a"]),
-        ({"segments": [{"text": "a", "speaker": 1}], "speaker_embeddings": []}, ["a"]),
-    ],
-)
-def test_an_untidy_answer_is_read_as_far_as_it_goes(document: dict, texts: list[str]) -> None:
-    asked = TranscriptionRequest(wav=Path("x"), start=100.0, end=110.0)
-
-    heard = transcript(json.dumps(document).encode(), request=asked, model="m")
-
-    assert [segment.text for segment in heard.segments] == texts
-    assert all(100 <= segment.start <= segment.end <= 110 for segment in heard.segments)
-
-
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"3", b'{"error": "x"}', b"[" * 100_000])
 def test_an_answer_that_is_no_transcript_may_be_tried_again(
     service: Service, transcribe: Callable[..., Transcript], body: bytes
@@ -389,6 +368,13 @@ def test_a_window_is_bounded_only_where_chunking_is_on() -> None:
 
     assert AsrEndpointConnector(whole).limits.window_seconds is None
     assert AsrEndpointConnector(chunked).limits.window_seconds == 800
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_registered_name_is_the_name_of_its_connector(name: str) -> None:
+    module_name, class_name = registry.CONNECTORS[name].rsplit(".", 1)
+
+    assert getattr(importlib.import_module(module_name), class_name).name == name
 
 
 def test_the_registry_makes_and_describes_it() -> None:

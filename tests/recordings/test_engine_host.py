@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from recordings.connectors.base import ConnectorError, TranscriptionCancelled
-from recordings.engine_host import EngineConfig, EngineDiarizer, EngineHost, child_environment
-from tests.recordings.speech import tiny_en, write_jfk, write_wav
+from recordings.engine_host import EngineConfig, EngineHost, child_environment
+from tests.recordings.speech import tiny_en, write_jfk
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 242
@@ -395,37 +395,3 @@ def test_only_what_the_child_needs_is_passed_on(tmp_path: Path) -> None:
     assert environment["https_proxy"] == "http://proxy"
     assert environment["OMP_NUM_THREADS"] == "3"
     assert not [name for name in environment if "SECRET" in name]
-
-
-def test_the_diarizer_in_the_child_finds_one_voice(
-    make_host: Callable[..., EngineHost], tmp_path: Path
-) -> None:
-    pytest.importorskip("speakers.diarization.registry")
-    wav = write_jfk(tmp_path / "jfk.wav")
-
-    found = EngineDiarizer(make_host()).diarize(
-        wav, min_speakers=None, max_speakers=None, should_stop=never
-    )
-
-    assert {turn.label for turn in found.turns} == {"SPEAKER_00"}
-    assert len(found.embeddings["SPEAKER_00"]) == 256
-
-
-def test_an_unreadable_wav_is_a_permanent_error(
-    make_host: Callable[..., EngineHost], tmp_path: Path
-) -> None:
-    wav = tmp_path / "junk.wav"
-    wav.write_bytes(b"not a wav")
-
-    with pytest.raises(ConnectorError) as caught:
-        ask(make_host(), "transcribe", window(wav, 5))
-
-    assert (caught.value.code, caught.value.permanent) == ("audio_unreadable", True)
-
-
-def test_silence_has_no_segments(make_host: Callable[..., EngineHost], tmp_path: Path) -> None:
-    wav = write_wav(tmp_path / "silence.wav", bytes(2 * 16_000 * 5))
-
-    heard = ask(make_host(), "transcribe", window(wav, 5))
-
-    assert heard["segments"] == []

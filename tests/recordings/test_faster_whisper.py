@@ -14,7 +14,7 @@ import pytest
 from recordings.connectors.base import ConnectorError, TranscriptionRequest, Word
 from recordings.connectors.faster_whisper import FasterWhisperConnector, FasterWhisperOptions
 from recordings.connectors.weights import PART_PACKAGES
-from recordings.engine_host import EngineConfig, EngineHost
+from recordings.engine_host import EngineConfig, EngineDiarizer, EngineHost
 from recordings.engine_whisper import _spoken, is_repetitive, without_loops
 from tests.recordings.speech import JFK_TEXT, plain, tiny_en, write_jfk, write_wav
 
@@ -166,6 +166,30 @@ def test_windows_without_speech_are_empty(
         assert heard.language is None
 
 
+def test_an_unreadable_wav_is_a_permanent_error(
+    connector: FasterWhisperConnector, tmp_path: Path
+) -> None:
+    wav = tmp_path / "junk.wav"
+    wav.write_bytes(b"not a wav")
+
+    with pytest.raises(ConnectorError) as caught:
+        connector.transcribe(request(wav), should_stop=never)
+
+    assert (caught.value.code, caught.value.permanent) == ("audio_unreadable", True)
+
+
+def test_the_same_child_finds_who_spoke(host: EngineHost, jfk: Path) -> None:
+    progress: list[float] = []
+
+    found = EngineDiarizer(host).diarize(
+        jfk, min_speakers=None, max_speakers=None, should_stop=never, on_progress=progress.append
+    )
+
+    assert {turn.label for turn in found.turns} == {"SPEAKER_00"}
+    assert len(found.embeddings["SPEAKER_00"]) == 256
+    assert progress == sorted(progress)
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FasterWhisperConnector]:
     for package in PART_PACKAGES:
@@ -211,7 +235,7 @@ def test_a_large_model_without_a_gpu_is_a_warning(
     assert "slower than real time" in caplog.text
 
 
-def found(**changes: Any) -> SimpleNamespace:
+def decoded(**changes: Any) -> SimpleNamespace:
     values = {
         "start": 1.0,
         "end": 2.0,
@@ -235,7 +259,7 @@ def found(**changes: Any) -> SimpleNamespace:
     ],
 )
 def test_what_the_model_doubts_twice_is_dropped(changes: dict[str, Any], kept: bool) -> None:
-    assert (_spoken(found(**changes), 0, 10) is not None) == kept
+    assert (_spoken(decoded(**changes), 0, 10) is not None) == kept
 
 
 def words(text: str) -> list[Word]:
@@ -255,7 +279,7 @@ def test_a_loop_is_cut_and_the_speech_before_it_stays() -> None:
 def test_a_looped_segment_keeps_what_was_said_once() -> None:
     text = "we will meet again on Tuesday " + "thank you " * 60
     heard = _spoken(
-        found(
+        decoded(
             text=text,
             compression_ratio=8.0,
             words=[SimpleNamespace(start=1, end=2, word=f" {word}") for word in text.split()],
@@ -269,7 +293,7 @@ def test_a_looped_segment_keeps_what_was_said_once() -> None:
 
 
 def test_segments_stay_inside_their_window() -> None:
-    heard = _spoken(found(end=30.0), 600.0, 610.0)
+    heard = _spoken(decoded(end=30.0), 600.0, 610.0)
 
     assert heard is not None
     assert (heard.start, heard.end) == (601.0, 610.0)

@@ -64,6 +64,13 @@ def test_an_operator_name_that_is_taken_is_refused_with_a_sentence(
         run()
 
 
+def test_a_weak_password_is_refused_with_a_sentence(settings: Any) -> None:
+    settings.ADMIN_PASSWORD = "12345678"
+    with pytest.raises(CommandError, match="too common"):
+        run()
+    assert not User.objects.exists()
+
+
 def test_a_database_that_never_answers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise OperationalError("connection refused")

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recordings.api import shapes
 from recordings.api.serializers import in_, out
 from recordings.api.upload_form import UploadForm
+from recordings.api.upload_handler import UploadParser
 from recordings.exports import text
 from recordings.models import Job, Recording
 from recordings.models.recording import RecordingQuerySet
@@ -29,7 +29,7 @@ from speakr_site.core.errors import NotAllowed
 class UploadViewSet(ScopedViewSet):
     model = Recording
     scopes = {"create": "self"}
-    parser_classes = [MultiPartParser]
+    parser_classes = [UploadParser]
 
     @extend_schema(
         summary="Upload a recording and queue its transcription",
@@ -39,13 +39,19 @@ class UploadViewSet(ScopedViewSet):
     def create(self, request: Request) -> Response:
         policy = system.current()
         # Before the body is read: a client that announces too much need not send it.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > body_limit(policy):
+        if _announced_bytes(request) > body_limit(policy):
             limit_mb = max(policy.max_file_size_mb, policy.max_audio_only_video_size_mb)
             raise too_large(limit_mb, audio_only=False)
         file = request.FILES.get("file")
         upload = UploadForm(request.POST, policy).read(file)
         result = create_recording(by=request.user, upload=upload)
         return Response(shapes.created(result), status=202)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        # An error amid the file would leave it on disk until Python collects its garbage.
+        for handler in self.request.upload_handlers:
+            handler.discard()
+        return super().handle_exception(exc)
 
 
 class RecordingViewSet(ScopedViewSet):
@@ -122,6 +128,11 @@ class RecordingViewSet(ScopedViewSet):
             raise NotAllowed("Permission denied - only owner can delete") from None
         delete_recording(recording=recording, by=request.user)
         return Response({"success": True, "message": "Recording deleted"})
+
+
+def _announced_bytes(request: Request) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
 def _given(request: Request, *names: str) -> dict[str, str]:

@@ -15,7 +15,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from accounts.models import ApiToken, User, digest, new_secret
+from accounts.models import User
+from accounts.services import ensure_user, issue_token
 from recordings.connectors.base import ConnectorError
 from recordings.connectors.weights import ensure_default
 
@@ -73,23 +74,19 @@ def first_login() -> Login:
     if operator is not None:
         return Login(*places, operator.username)
     password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
-    operator = User(
-        username=settings.ADMIN_USERNAME,
-        email=settings.ADMIN_EMAIL,
-        is_staff=True,
-        is_superuser=True,
-    )
-    operator.set_password(password)
     try:
-        operator.full_clean()
+        operator, _ = ensure_user(
+            username=settings.ADMIN_USERNAME,
+            email=settings.ADMIN_EMAIL,
+            password=password,
+            is_admin=True,
+        )
     except ValidationError as error:
         raise CommandError(
-            f"The first operator cannot be made from ADMIN_USERNAME and ADMIN_EMAIL: "
-            f"{' '.join(error.messages)}"
+            "The first operator cannot be made from ADMIN_USERNAME, ADMIN_EMAIL and "
+            f"ADMIN_PASSWORD: {' '.join(error.messages)}"
         ) from None
-    operator.save()
-    secret = new_secret()
-    ApiToken.objects.create(user=operator, name="First token", digest=digest(secret))
+    _, secret = issue_token(user=operator, name="First token")
     return Login(*places, operator.username, "" if settings.ADMIN_PASSWORD else password, secret)
 
 
@@ -118,5 +115,4 @@ def summary(login: Login) -> str:
             "  token     shown at the first start; another one: "
             f"manage.py create_token {login.username} --label NAME",
         ]
-    lines.append(f"Logs are in {login.data_dir}/logs. Ctrl-C stops everything.")
     return "\n".join(lines)

@@ -81,11 +81,7 @@ def _sentence(exc: exceptions.APIException) -> str:
         return "Invalid JSON"
     standard = SENTENCES.get(type(exc))
     # What was said on purpose is kept: CSRF refusals explain themselves.
-    if (
-        standard
-        and exc.get_codes() == exc.default_code
-        and str(exc.detail).startswith(_default_detail(exc))
-    ):
+    if standard and str(exc.detail).startswith(_default_detail(exc)):
         return standard
     return str(exc.detail)
 

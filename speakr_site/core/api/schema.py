@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from speakr_site.core.api.viewsets import ScopedViewSet
+from speakr_site.core.api.viewsets import LenientNegotiation, ScopedViewSet
 
 ERROR = {"$ref": "#/components/schemas/Error"}
 ERROR_COMPONENT = {
@@ -100,6 +100,7 @@ class OpenApiView(APIView):
 
     permission_classes = [DocsAreOpen]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = LenientNegotiation
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
@@ -110,6 +111,7 @@ class DocsView(SpectacularSwaggerView):
     """GET /api/v1/docs: Swagger UI, all of it served from here; a refusal is JSON all the same."""
 
     permission_classes = [DocsAreOpen]
+    content_negotiation_class = LenientNegotiation
     url_name = "openapi"
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:

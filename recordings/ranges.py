@@ -1,4 +1,7 @@
-"""Answers with a stored file: byte ranges, conditional requests, HEAD. RFC 9110, sections 13 and 14."""
+"""Answers with a stored file, for API and console: byte ranges, conditional requests, HEAD.
+
+RFC 9110, sections 13 and 14.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import IO
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
-from django.utils.http import http_date, parse_http_date_safe
+from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
+
+from recordings.services.playback import StoredAudio
 
 CHUNK_BYTES = 64 * 1024
 ONE_RANGE = re.compile(r"bytes=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII)
@@ -19,12 +24,27 @@ class UnsatisfiableRange(Exception):
     """The range lies outside the file."""
 
 
+def audio_response(
+    request: HttpRequest, audio: StoredAudio, *, download: bool = False
+) -> HttpResponse:
+    """The audio under the name it was uploaded with: to play, or to keep with `download`."""
+    response = file_response(
+        request, audio.file, size=audio.size_bytes, etag=audio.etag, modified=audio.modified
+    )
+    response["Content-Type"] = audio.mime_type
+    response["Content-Disposition"] = (
+        content_disposition_header(download, audio.filename) or "inline"
+    )
+    return response
+
+
 def file_response(
     request: HttpRequest, file: IO[bytes], *, size: int, etag: str, modified: datetime
 ) -> HttpResponse:
-    """200, 206, 304, 412 or 416, with the headers that go with it; the file is closed with the response.
+    """200, 206, 304, 412 or 416, with their headers; the file is closed with the response.
 
-    The caller adds type and disposition. Several ranges at once are answered with the whole file, as a server may.
+    The caller adds type and disposition. Several ranges at once are answered with the whole file,
+    as a server may.
     """
     stamp = int(modified.timestamp())
     conditional = get_conditional_response(request, etag=etag, last_modified=stamp)
