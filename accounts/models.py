@@ -16,7 +16,9 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 class User(AbstractUser):
-    """A person. An operator (`is_admin` on the wire) is a superuser of the console; nothing more in the API."""
+    """A person. An operator (`is_admin` on the wire) is a superuser of the console; nothing more in
+    the API.
+    """
 
     first_name = None
     last_name = None
@@ -118,7 +120,9 @@ class ApiTokenQuerySet(models.QuerySet):
 
 
 class ApiToken(models.Model):
-    """Only the digest is kept: the secret has 256 random bits, so a plain SHA-256 cannot be searched."""
+    """Only the digest is kept: the secret has 256 random bits, so a plain SHA-256 cannot be
+    searched.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100, default="Unnamed Token")

@@ -1,4 +1,6 @@
-"""The engines of this process, made from the settings on first use: one connector, one diarizer, one engine child."""
+"""The engines of this process, made from the settings on first use: one connector, one diarizer,
+one engine child.
+"""
 
 from __future__ import annotations
 

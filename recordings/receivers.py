@@ -1,4 +1,4 @@
-"""The only receivers: what must also happen when a row goes by a cascade or an admin's bulk delete."""
+"""The only receivers: what must also happen when a row goes by a cascade or a bulk delete."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Stored bytes behind Django's default storage: one door for keys, keeping, opening and releasing.
 
-Keys hold no text of the user's. Bytes are kept before their row exists; a row goes before its bytes do.
+Keys hold no text of the user's. Bytes are kept before their row exists; a row goes before its bytes
+do.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def new_key(*, owner_id: int, extension: str) -> str:
 
 
 def keep(path: Path, key: str) -> str:
-    """Moves a local file into storage and returns the key it has there. On disk when this returns."""
+    """Moves a local file into storage; gives its key there. On disk when this returns."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         kept = default_storage.save(key, _LocalFile(file, name=str(path)))

@@ -1,4 +1,6 @@
-"""One database URL in, Django's DATABASES entry out: SQLite tuned for many writers, PostgreSQL as it comes."""
+"""One database URL in, Django's DATABASES entry out: SQLite tuned for many writers, PostgreSQL as
+it comes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The only reader of the process environment: typed, and refusing nonsense at start.
 
-An empty variable counts as not given, so that a compose file may list every name. `NAME_FILE` may hold the path of a
-file with the value, for every name read by `secret` (Docker and systemd hand secrets over as files).
+An empty variable counts as not given, so that a compose file may list every name. `NAME_FILE` may
+hold the path of a file with the value, for every name read by `secret` (Docker and systemd hand
+secrets over as files).
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def secret(name: str) -> str:
 def kept_secret(path: Path) -> str:
     """The secret kept in a file of mode 0600, made on first use.
 
-    Several processes may start at once: the file is linked into place whole, so all of them read the same one.
+    Several processes may start at once: the file is linked into place whole, so all of them read
+    the same one.
     """
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}")

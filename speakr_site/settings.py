@@ -1,5 +1,6 @@
-"""Every Django setting. The environment is read through env.py only; policy that an operator changes while the
-server runs is not here but in core/system.py."""
+"""Every Django setting. The environment is read through env.py only; policy that an operator
+changes while the server runs is not here but in core/system.py.
+"""
 
 from __future__ import annotations
 
@@ -183,7 +184,8 @@ USERS_CAN_DELETE = env.flag("USERS_CAN_DELETE", default=True)
 ALLOW_QUERY_TOKEN = env.flag("ALLOW_QUERY_TOKEN", default=True)
 API_DOCS_PUBLIC = env.flag("API_DOCS_PUBLIC", default=True)
 
-# Queue: rows are the truth and django-q2 only rings the bell, so a message may be lost or doubled at no cost.
+# Queue: rows are the truth and django-q2 only rings the bell, so a message may be lost or doubled
+# at no cost.
 JOB_MAX_RETRIES = env.integer("JOB_MAX_RETRIES", 3, minimum=1, maximum=20)
 JOB_QUEUE_WORKERS = env.integer("JOB_QUEUE_WORKERS", 2, minimum=1, maximum=64)
 GPU_LANE_WORKERS = 1 if TRANSCRIPTION_CONNECTOR == "faster_whisper" else JOB_QUEUE_WORKERS
@@ -250,8 +252,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "speakr_site.core.api.exceptions.handle",
     # DRF would take ?format=srt for itself and answer 404.
     "URL_FORMAT_OVERRIDE": None,
-    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
-    "DEFAULT_TIMEZONE": "UTC",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {

@@ -1,6 +1,7 @@
 """The cast, and what every test may ask for.
 
-Alice owns, Bob is in her group, Carol is a stranger, Dana administers the group, Otto operates the server.
+Alice owns, Bob is in her group, Carol is a stranger, Dana administers the group, Otto operates the
+server.
 """
 
 from __future__ import annotations

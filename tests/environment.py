@@ -1,6 +1,8 @@
-"""Loaded before Django's settings (pyproject.toml, `-p`): a data directory of its own, and the database asked for.
+"""Loaded before Django's settings (pyproject.toml, `-p`): a data directory of its own, and the
+database asked for.
 
-`TEST_DATABASE=postgresql` starts a real PostgreSQL from the pgserver package for the length of the run.
+`TEST_DATABASE=postgresql` starts a real PostgreSQL from the pgserver package for the length of the
+run.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ SAMPLE_RATE = 16_000
 
 @dataclass
 class FakeConnector:
-    """Says `window START` once per window; `before` may raise, or stop the run, when a window is asked for."""
+    """Says `window START` once per window; `before` may raise, or stop the run, when a window is
+    asked for.
+    """
 
     window_seconds: float | None = 2.0
     before: Callable[[TranscriptionRequest, ShouldStop], None] = lambda request, should_stop: None

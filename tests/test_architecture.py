@@ -1,4 +1,6 @@
-"""The walls of the house (house, section 2.3), read from the source: imports inside functions count too."""
+"""The walls of the house (house, section 2.3), read from the source: imports inside functions count
+too.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,12 @@ PURE = (
 )
 
 DOORS = {
-    "django_q": {"speakr_site/core/queue.py", "speakr_site/core/cluster.py",
-                 "speakr_site/core/management/commands/qcluster.py"},
-    "subprocess": {"recordings/audio/media.py", "recordings/engine_host.py",
-                   "speakr_site/demo.py"},
+    "django_q": {
+        "speakr_site/core/queue.py",
+        "speakr_site/core/cluster.py",
+        "speakr_site/core/management/commands/qcluster.py",
+    },
+    "subprocess": {"recordings/audio/media.py", "recordings/engine_host.py", "speakr_site/demo.py"},
 }
 TRANSACTIONS = (
     "recordings/services/",
@@ -109,8 +113,12 @@ def layer_of(room: str, dotted: str) -> int | None:
 
 
 def test_rooms_import_only_what_lies_below_them() -> None:
-    # env.py and database.py are read by settings only; engines.py hands the environment to its child.
-    allowed = {("recordings/engines.py", "speakr_site.env"), ("recordings/engines.py", "speakr_site")}
+    # env.py and database.py are read by settings only; engines.py hands the environment to its
+    # child.
+    allowed = {
+        ("recordings/engines.py", "speakr_site.env"),
+        ("recordings/engines.py", "speakr_site"),
+    }
     wrong = []
     for path, tree in sources().items():
         room = room_of(dotted_path(path))
@@ -215,9 +223,7 @@ def test_transactions_are_opened_by_services_and_the_pipeline_s_writes() -> None
 
 def test_receivers_stand_in_receivers_py() -> None:
     users = {
-        path
-        for path, tree in sources().items()
-        if "django.dispatch.receiver" in set(imports(tree))
+        path for path, tree in sources().items() if "django.dispatch.receiver" in set(imports(tree))
     }
     assert users <= {"recordings/receivers.py"}
 
@@ -242,7 +248,8 @@ def test_every_view_of_the_api_is_scoped() -> None:
         if "/api/" in path
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and node.name.endswith(("ViewSet", "View"))
-        if not {getattr(base, "id", "") for base in node.bases} & {"ScopedViewSet", "GenericViewSet"}
+        if not {getattr(base, "id", "") for base in node.bases}
+        & {"ScopedViewSet", "GenericViewSet"}
         and node.name not in named
     ]
     assert wrong == []

@@ -1,4 +1,6 @@
-"""One upload walked from door to door (house, section 3), with the real engines, on whatever database is under test."""
+"""One upload walked from door to door (house, section 3), with the real engines, on whatever
+database is under test.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services import issue_token
 from recordings import engines
 from recordings.models import Job, Recording, Transcript, WindowResult
 from recordings.tasks import work
-from rest_framework.test import APIClient
 
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "meeting.flac"
 

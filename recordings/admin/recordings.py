@@ -139,7 +139,7 @@ class RecordingAdmin(OpeningAdmin):
     changeable = ("deletion_exempt",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recording]:
-        return super().get_queryset(request).select_related("owner").defer(*UNSEEN)
+        return super().get_queryset(request).defer(*UNSEEN)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Recording | None = None) -> list[str]:
         shown = [name for _, section in self.fieldsets for name in section["fields"]]
@@ -166,7 +166,7 @@ class RecordingAdmin(OpeningAdmin):
                 by=request.user, action="recording.change", target=obj, detail=", ".join(changes)
             )
 
-    def xdelete_model(self, request: HttpRequest, obj: Recording) -> None:
+    def delete_model(self, request: HttpRequest, obj: Recording) -> None:
         delete_as_operator(recordings=[obj], by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Recording]) -> None:

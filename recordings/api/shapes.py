@@ -1,6 +1,7 @@
 """Rows as the plain dicts that the wire has. No queries here: what is needed comes in.
 
-The serializers in serializers/out.py describe the same shapes for the OpenAPI document; a test holds the two together.
+The serializers in serializers/out.py describe the same shapes for the OpenAPI document; a test
+holds the two together.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def list_item(row: Mapping[str, Any]) -> dict[str, Any]:
 def detail(
     recording: Recording, *, copies: list[Recording], texts: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """`copies`: the owner's recordings of the same bytes, this one included. `texts`: the text fields asked for."""
+    """`copies`: the owner's recordings of the same bytes, this one included. `texts`: the text
+    fields asked for.
+    """
     row = {**vars(recording), "has_summary": False}
     shape = list_item(row)
     del shape["has_transcription"], shape["has_summary"]
@@ -131,7 +134,9 @@ def segments(cues: Iterable[Cue]) -> list[dict[str, Any]]:
 
 
 def cues(transcript: Transcript, names: Mapping[str, str]) -> list[Cue]:
-    """Segments with labels joined to `names` (label -> name); a label without a name stands for itself."""
+    """Segments with labels joined to `names` (label -> name); a label without a name stands for
+    itself.
+    """
     return [
         Cue(
             name=names.get(segment["speaker"], segment["speaker"]),

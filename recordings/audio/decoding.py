@@ -49,7 +49,15 @@ class _Source:
     """A file object without a name, so that libav judges the file by its bytes alone."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Where a damaged index sends libav may lie before the file; -1 tells it so."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, OverflowError):
+            return -1
 
 
 def describe(file: BinaryIO) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def copy_audio(file: BinaryIO, target: BinaryIO) -> dict[str, Any]:
     stream = _audio_stream(container)
     codec = stream.codec_context.codec.canonical_name
     muxer = formats.COPY_MUXERS.get(codec, formats.FALLBACK_MUXER)
-    start = round(_start_seconds(container) / stream.time_base)
+    start = round(_start_seconds(container) / (stream.time_base or 1))
     try:
         with av.open(target, "w", format=muxer) as copy:
             copied = copy.add_stream_from_template(stream)
@@ -143,6 +151,7 @@ def _open(file: BinaryIO) -> InputContainer:
     try:
         return av.open(
             _Source(file),
+            mode="r",
             metadata_errors="replace",
             io_open=_refuse_second_file,
             container_options={
@@ -275,7 +284,7 @@ def _frames(
         if give_up_after is not None and tally.skipped >= give_up_after:
             return
         try:
-            frames = packet.decode()
+            frames = stream.codec_context.decode(packet)
         except av.error.MemoryError:
             raise
         except av.FFmpegError:
@@ -309,17 +318,18 @@ class _Timeline:
 
     def add(self, frame: AudioFrame, at: float | None) -> None:
         if at is not None:
-            self._fill_gap(at)
+            self._fill_gap(at)  # which may end the resampler
+        resampler = self._resampler
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if shape != self._shape:
+        if resampler is None or shape != self._shape:
             self.flush()
             # The layout stays, so that all channels count alike: libswresample would weigh them.
-            self._resampler = av.AudioResampler("fltp", None, SAMPLE_RATE, frame_size=SAMPLE_RATE)
-            self._shape = shape
+            resampler = av.AudioResampler("fltp", None, SAMPLE_RATE, frame_size=SAMPLE_RATE)
+            self._resampler, self._shape = resampler, shape
         frame.pts = None
         self.frames += 1
         self.seconds += frame.samples / frame.sample_rate
-        self._write(self._resampler.resample(frame))
+        self._write(resampler.resample(frame))
 
     def flush(self) -> None:
         if self._resampler is not None:

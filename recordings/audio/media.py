@@ -179,6 +179,7 @@ def _run_once(
         stdout=subprocess.PIPE,
         pass_fds=[task["source"], *task["targets"]],
     )
+    assert process.stdout is not None
     try:
         last = _listen(process.stdout.fileno(), watch)
         with suppress(subprocess.TimeoutExpired):
@@ -251,9 +252,11 @@ class _Helper:
     """
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._requests: socket.socket | None = None
+        self._link: tuple[subprocess.Popen[bytes], socket.socket] | None = None
         self._served = 0
 
     def ask(self, source: BinaryIO) -> dict[str, Any] | None:
@@ -278,9 +281,9 @@ class _Helper:
 
     def forget(self) -> None:
         """For a fork of this process: the helper belongs to the parent."""
-        if self._requests is not None:
-            self._requests.close()
-        self.__init__()
+        if self._link is not None:
+            self._link[1].close()
+        self._reset()
 
     def _send(self, *descriptors: int) -> None:
         """Gives the helper a request, if need be after starting it anew. May fail silently."""
@@ -288,33 +291,30 @@ class _Helper:
             if self._served >= _REQUESTS_PER_HELPER:
                 self._stop()
             for _ in range(2):
-                if self._requests is None:
-                    self._begin()
+                link = self._link = self._link or self._begin()
                 self._served += 1
                 with suppress(OSError):  # it died since the last request
-                    socket.send_fds(self._requests, [b"p"], list(descriptors))
+                    socket.send_fds(link[1], [b"p"], list(descriptors))
                     return
                 self._stop()
 
-    def _begin(self) -> None:
+    def _begin(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair()
         # The parent stops waiting first; the alarm of a forked child only cleans up after it.
         alarm = PROBE_SECONDS + 2 * _GRACE_SECONDS
+        limits = {"deadline_seconds": alarm, "cpu_seconds": PROBE_CPU_SECONDS}
         with theirs:
-            self._process = _start(
-                "serve",
-                json.dumps({"deadline_seconds": alarm, "cpu_seconds": PROBE_CPU_SECONDS}),
-                stdin=theirs,
-                stdout=subprocess.DEVNULL,
-            )
-        self._requests, self._served = ours, 0
+            process = _start("serve", json.dumps(limits), stdin=theirs, stdout=subprocess.DEVNULL)
+        self._served = 0
+        return process, ours
 
     def _stop(self) -> None:
-        if self._requests is not None:
-            self._requests.close()
-            self._process.kill()
-            self._process.wait()
-        self._process = self._requests = None
+        if self._link is not None:
+            process, requests = self._link
+            requests.close()
+            process.kill()
+            process.wait()
+        self._link = None
 
 
 _helper = _Helper()

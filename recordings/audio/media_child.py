@@ -24,7 +24,7 @@ from recordings.audio import decoding
 
 _MEMORY_BYTES = 1 << 30  # address space; libav, NumPy and Python take a quarter of it at rest
 _PARENT_CHECK_SECONDS = 5.0
-_REPORT_EVERY_SECONDS = 0.5
+_REPORT_EVERY_SECONDS = 0.25
 _PR_SET_PDEATHSIG = 1
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -87,9 +87,9 @@ def _run(task: dict[str, Any], answers: int) -> None:
         if task["name"] == "probe":
             result = decoding.describe(source)
         elif task["name"] == "copy":
-            result = decoding.copy_audio(source, *targets)
+            result = decoding.copy_audio(source, targets[0])
         else:
-            result = decoding.decode(source, *targets, _reporter(answers))
+            result = decoding.decode(source, targets[0], targets[1], _reporter(answers))
         for target in targets:
             target.flush()
     except decoding.MediaFailure as failure:

@@ -12,10 +12,12 @@ _TAIL = 1 << 17
 def declares_more(file: BinaryIO) -> bool:
     """A WAV, AVI or AIFF whose header promises more bytes than there are."""
     head = _read(file, 0, 8)
-    order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
-    if order is None or len(head) < 8:
+    if head[:4] == b"RIFF":
+        declared = int.from_bytes(head[4:], "little")
+    elif head[:4] == b"FORM":
+        declared = int.from_bytes(head[4:], "big")
+    else:
         return False
-    declared = int.from_bytes(head[4:], order)
     # One byte of padding is often forgotten.
     return declared < _UNKNOWN_SIZE and declared + 8 > _size(file) + 1
 

@@ -1,7 +1,7 @@
 """The contract of a transcription engine: what it is asked, what it gives back, how it fails.
 
-Pure dataclasses, no Django and no engine library: the engine child imports this file too.
-Times are seconds from the start of the whole recording; an interval includes its start and excludes its end.
+Pure dataclasses, no Django and no engine library: the engine child imports this file too. Times are
+seconds from the start of the whole recording; an interval includes its start and excludes its end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Word:
 class SpokenSegment:
     """A stretch of speech as the engine cut it.
 
-    `label` is set only by an engine that diarizes itself. `words` is empty where the engine gives no word times.
+    `label` is set only by an engine that diarizes itself. `words` is empty where the engine gives
+    no word times.
     """
 
     start: float
@@ -39,8 +40,9 @@ class SpokenSegment:
 class TranscriptionRequest:
     """One window of a recording to transcribe.
 
-    `wav`: 16 kHz mono 16-bit PCM WAV of the *whole* recording; the engine reads only [start, end) of it.
-    `language`: ISO 639-1 code, or None to detect it. `model`: None means the connector's default.
+    `wav`: 16 kHz mono 16-bit PCM WAV of the *whole* recording; the engine reads only [start, end)
+    of it. `language`: ISO 639-1 code, or None to detect it. `model`: None means the connector's
+    default.
     """
 
     wav: Path
@@ -91,8 +93,9 @@ class Limits:
 class ConnectorError(Exception):
     """The only exception that may leave an engine.
 
-    `code`: stable snake_case identifier, e.g. "engine_died", "model_unavailable", "service_unreachable".
-    `permanent`: trying again cannot help. The message is a sentence fit for the owner of the recording.
+    `code`: stable snake_case identifier, e.g. "engine_died", "model_unavailable",
+    "service_unreachable". `permanent`: trying again cannot help. The message is a sentence fit for
+    the owner of the recording.
     """
 
     def __init__(self, message: str, *, code: str, permanent: bool) -> None:
@@ -110,7 +113,9 @@ OnProgress = Callable[[float], None]
 
 
 class Connector(Protocol):
-    """A transcription engine. One instance per worker process; `transcribe` is called from one thread at a time."""
+    """A transcription engine. One instance per worker process; `transcribe` is called from one
+    thread at a time.
+    """
 
     name: str
     capabilities: Capabilities
@@ -126,7 +131,8 @@ class Connector(Protocol):
     ) -> Transcript:
         """Blocks until the window is done; `on_progress` gets 0..1 of it now and then, or never.
 
-        Raises ConnectorError, or TranscriptionCancelled soon (about a second) after `should_stop()` turns true.
+        Raises ConnectorError, or TranscriptionCancelled soon (about a second) after `should_stop()`
+        turns true.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Work on a recording: the queue's truth, in which owners take turns, and the windows already done."""
+"""Work on a recording: the queue's truth, owners taking turns, and the windows already done."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class JobQuerySet(LedgerQuerySet):
     def claim_next(self, lane: str) -> Job | None:
         """Takes the next queued job of a lane, or nothing.
 
-        Owners take turns: the one served longest ago goes first, so a hundred uploads by one person do not hold up
-        another's first. One query when the lane is idle, two when it gives a job. Safe from any number of workers.
+        Owners take turns: the one served longest ago goes first, so a hundred uploads by one person
+        do not hold up another's first. One query when the lane is idle, two when it gives a job.
+        Safe from any number of workers.
         """
         while True:
             job = self.waiting(lane).available(timezone.now()).in_turn().first()
@@ -49,16 +50,15 @@ class JobQuerySet(LedgerQuerySet):
                 return job
 
     def position_of(self, job: Job) -> int | None:
-        """1-based place of a queued job in the order in which `claim_next` would take the lane's jobs.
+        """1-based place of a queued job in the order in which `claim_next` would take the lane's
+        jobs.
 
         One query. None for a job that does not wait.
         """
         if job.status != Job.Status.QUEUED:
             return None
         now = timezone.now()
-        rows = list(
-            self.waiting(job.lane).in_turn().values_list("id", "owner_id", "available_at")
-        )
+        rows = list(self.waiting(job.lane).in_turn().values_list("id", "owner_id", "available_at"))
         order = turn_order([(pk, owner) for pk, owner, at in rows if at <= now])
         order += [pk for pk, _, at in sorted(rows, key=lambda row: row[2]) if at > now]
         return order.index(job.pk) + 1 if job.pk in order else None
@@ -67,7 +67,8 @@ class JobQuerySet(LedgerQuerySet):
 def turn_order(rows: list[tuple[int, int]]) -> list[int]:
     """Ids in the order in which owners taking turns are served.
 
-    `rows`: (id, owner), sorted as `in_turn` sorts. Each round serves every owner that still has a job once.
+    `rows`: (id, owner), sorted as `in_turn` sorts. Each round serves every owner that still has a
+    job once.
     """
     owners: dict[int, list[int]] = {}
     for pk, owner in rows:
@@ -83,8 +84,9 @@ def turn_order(rows: list[tuple[int, int]]) -> list[int]:
 class Job(Claimable):
     """One run of the pipeline over one recording.
 
-    `requested`: what the caller asked for, as sent. `options`: what that resolved to; two jobs with equal options are
-    the same work. `attempts` counts runs that failed without finishing a new window.
+    `requested`: what the caller asked for, as sent. `options`: what that resolved to; two jobs with
+    equal options are the same work. `attempts` counts runs that failed without finishing a new
+    window.
     """
 
     class Lane(models.TextChoices):
@@ -146,10 +148,11 @@ class Job(Claimable):
 
 
 class WindowResult(models.Model):
-    """What the engine heard in one finished window, kept so that a killed worker repeats at most one.
+    """What the engine heard in one finished window, kept so that a killed worker repeats at most
+    one.
 
-    `result`: {"segments": [...], "language": ..., "model": ..., "embeddings": {...}}, as connectors/base.py writes
-    segments.
+    `result`: {"segments": [...], "language": ..., "model": ..., "embeddings": {...}}, as
+    connectors/base.py writes segments.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="windows")

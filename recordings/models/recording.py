@@ -42,7 +42,9 @@ LIST_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RecordingFilter:
-    """What a list is asked for. `sort_by` is a column of the wire; dates are inclusive bounds on `created_at`."""
+    """What a list is asked for. `sort_by` is a column of the wire; dates are inclusive bounds on
+    `created_at`.
+    """
 
     statuses: tuple[str, ...] = ()
     sort_by: str = "created_at"
@@ -66,7 +68,7 @@ SORT_COLUMNS = {
 
 class RecordingQuerySet(models.QuerySet):
     def visible_to(self, user: User) -> Self:
-        """Those of which `user` may read everything. Being an operator opens nobody's recordings."""
+        """Those that `user` may read. Being an operator opens nobody's recordings."""
         return self.filter(owner=user)
 
     def editable_by(self, user: User) -> Self:
@@ -113,7 +115,9 @@ class RecordingQuerySet(models.QuerySet):
         return found
 
     def sorted_by(self, wanted: RecordingFilter) -> Self:
-        """Nulls last in both directions, on both databases; the id breaks ties, so pages are stable."""
+        """Nulls last in both directions, on both databases; the id breaks ties, so pages are
+        stable.
+        """
         column = F(SORT_COLUMNS[wanted.sort_by])
         if wanted.descending:
             return self.order_by(column.desc(nulls_last=True), "-id")
@@ -190,7 +194,7 @@ class Recording(models.Model):
         return bool(self.audio_key)
 
     def resting_status(self) -> str:
-        """What the recording is when nothing works on it any more and nothing new came of the work."""
+        """What the recording is once work on it ended and nothing came of it."""
         if self.current_transcript_id is not None:
             return self.Status.COMPLETED
         return self.Status.FAILED

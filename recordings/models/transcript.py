@@ -9,8 +9,8 @@ from django.db import models
 class Transcript(models.Model):
     """One revision. A recording points at its current one; a re-run or an edit makes the next.
 
-    `segments`: [{"speaker": label or null, "start": s, "end": s, "text": str}], in order.
-    `words`: [[start, end, text, index of its segment]], in order; empty where the engine gave no word times.
+    `segments`: [{"speaker": label or null, "start": s, "end": s, "text": str}], in order. `words`:
+    [[start, end, text, index of its segment]], in order; empty where the engine gave no word times.
     Times are seconds from the start of the file.
     """
 
@@ -65,7 +65,9 @@ class RecordingSpeaker(models.Model):
     class Meta:
         ordering = ["transcript", "label"]
         constraints = [
-            models.UniqueConstraint(fields=["transcript", "label"], name="label_once_per_transcript")
+            models.UniqueConstraint(
+                fields=["transcript", "label"], name="label_once_per_transcript"
+            )
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
-"""The pipeline's writes: began, finished, failed, cancelled, handed back. Each is one transaction that first checks
-that the claim is still ours; a worker that lost its lease writes nothing."""
+"""The pipeline's writes: began, finished, failed, cancelled, handed back. Each is one transaction
+that first checks that the claim is still ours; a worker that lost its lease writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that a finished run has to say. `embeddings`: label -> voice vector. Times are wall seconds."""
+    """All that a finished run has to say. `embeddings`: label -> voice vector. Times are wall
+    seconds.
+    """
 
     segments: tuple[LabelledSegment, ...]
     language: str | None
@@ -52,7 +55,9 @@ def began(job: Job) -> None:
 
 
 def finished(job: Job, outcome: Outcome) -> None:
-    """T3: the new revision, the pointer to it and the end of the job: the whole result or none of it."""
+    """T3: the new revision, the pointer to it and the end of the job: the whole result or none of
+    it.
+    """
     with transaction.atomic():
         _release(job, Job.Status.DONE, progress=1, stage=Job.Stage.SAVING)
         changes = {}
@@ -126,9 +131,7 @@ def _hand_back(job: Job, *, wait_seconds: float, attempts: int) -> None:
 
 
 def _release(job: Job, status: str, **changes: object) -> None:
-    if not Job.objects.release(
-        job.claim_token, status, finished_at=timezone.now(), **changes
-    ):
+    if not Job.objects.release(job.claim_token, status, finished_at=timezone.now(), **changes):
         raise LeaseLost
 
 

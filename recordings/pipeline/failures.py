@@ -1,4 +1,5 @@
-"""What an exception means for the job: a code, a sentence for the owner, and whether trying again can help.
+"""What an exception means for the job: a code, a sentence for the owner, and whether trying again
+can help.
 
 Decided by type, never by reading a message.
 """

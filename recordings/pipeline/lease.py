@@ -1,4 +1,6 @@
-"""A worker's hold on its job while it works: a thread renews the lease, writes progress and looks for a reason to stop."""
+"""A worker's hold on its job while it works: a thread renews the lease, writes progress and looks
+for a reason to stop.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class StopReason(Enum):
 
 
 class Lease:
-    """Use as a context manager around the work. `should_stop` costs nothing: it reads what the thread found."""
+    """Use as a context manager around the work. `should_stop` costs nothing: it reads what the
+    thread found.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job

@@ -1,7 +1,8 @@
 """What a run of the pipeline is told to do, and the only place that knows whose word counts.
 
-Order of precedence (http-contract.md, 8.1): the request; the server's environment for speaker counts; the owner's
-preferences; the operator's defaults. Tags and folders come between the request and the environment once they exist.
+Order of precedence (http-contract.md, 8.1): the request; the server's environment for speaker
+counts; the owner's preferences; the operator's defaults. Tags and folders come between the request
+and the environment once they exist.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SPEAKERS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What a caller asks for. None: not given. `language` "": detect it, whatever the defaults say."""
+    """What a caller asks for. None: not given. `language` "": detect it, whatever the default."""
 
     language: str | None = None
     min_speakers: int | None = None
@@ -32,7 +33,7 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionOptions:
-    """What the hints resolved to. Kept on the job: two jobs with equal options are the same work."""
+    """What the hints resolved to. Two jobs with equal options are the same work."""
 
     language: str | None
     min_speakers: int | None
@@ -56,7 +57,9 @@ def resolve(hints: Hints, *, owner: User, system: SystemSettings) -> Transcripti
         language=language or None,
         min_speakers=min_speakers,
         max_speakers=max_speakers,
-        hotwords=_first(hints.hotwords, owner.transcription_hotwords, system.admin_default_hotwords),
+        hotwords=_first(
+            hints.hotwords, owner.transcription_hotwords, system.admin_default_hotwords
+        ),
         initial_prompt=_first(
             hints.initial_prompt,
             owner.transcription_initial_prompt,
@@ -80,8 +83,8 @@ def selectable_models(system: SystemSettings) -> list[dict[str, str]]:
 def is_selectable(model: str, system: SystemSettings) -> bool:
     """Whether a request may name `model`.
 
-    Without any list a remote service gets what it is named; a local engine would fetch any name from a hub, so there
-    the operator must have listed it.
+    Without any list a remote service gets what it is named; a local engine would fetch any name
+    from a hub, so there the operator must have listed it.
     """
     choices = selectable_models(system)
     if choices:

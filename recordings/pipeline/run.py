@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 
 def run_transcription(job: Job) -> None:
-    """Runs a claimed job to its end, whatever that is, and writes it down. Raises only what ends the worker."""
+    """Runs a claimed job to its end, whatever that is, and writes it down. Raises only what ends
+    the worker.
+    """
     windows_before = job.windows.count()
     try:
         with Lease(job) as lease, _scratch(job) as scratch:
@@ -82,7 +84,9 @@ def _stopped(job: Job, lease: Lease) -> None:
 
 @contextmanager
 def _scratch(job: Job) -> Iterator[Path]:
-    """A folder for this claim alone, gone afterwards; `sweep_orphans` removes those of killed workers."""
+    """A folder for this claim alone, gone afterwards; `sweep_orphans` removes those of killed
+    workers.
+    """
     folder = Path(settings.SCRATCH_DIR) / f"job-{job.claim_token}"
     folder.mkdir(mode=0o700)
     try:

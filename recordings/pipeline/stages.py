@@ -1,5 +1,6 @@
-"""The stages of a run. Each takes and returns plain values; none of them writes a result but `transcribe`, which keeps
-every finished window."""
+"""The stages of a run. Each takes and returns plain values; none of them writes a result but
+`transcribe`, which keeps every finished window.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +74,9 @@ class Voices:
 
 
 def prepare(job: Job, scratch: Path, connector: Connector, lease: Lease) -> Audio:
-    """Fetches the stored bytes and decodes them. Raises AudioMissing, MediaError, TranscriptionCancelled."""
+    """Fetches the stored bytes and decodes them. Raises AudioMissing, MediaError,
+    TranscriptionCancelled.
+    """
     try:
         source = storage.materialize(job.recording.audio_key, scratch)
     except FileNotFoundError as error:
@@ -102,7 +105,9 @@ def prepare(job: Job, scratch: Path, connector: Connector, lease: Lease) -> Audi
 def transcribe(
     job: Job, audio: Audio, options: TranscriptionOptions, connector: Connector, lease: Lease
 ) -> Heard:
-    """Window by window, each one's words kept when it is done. Raises ConnectorError, TranscriptionCancelled."""
+    """Window by window, each one's words kept when it is done. Raises ConnectorError,
+    TranscriptionCancelled.
+    """
     done = {window.index: window.result for window in job.windows.all()}
     spoken = options.language
     for index, (start, end) in enumerate(audio.windows):
@@ -146,7 +151,8 @@ def transcribe(
 
 
 def diarize(audio: Audio, heard: Heard, options: TranscriptionOptions, lease: Lease) -> Voices:
-    """Tells the voices apart. Never fails: without a result there is a warning, and the transcript is kept.
+    """Tells the voices apart. Never fails: without a result there is a warning, and the transcript
+    is kept.
 
     Raises TranscriptionCancelled.
     """

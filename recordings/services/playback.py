@@ -46,7 +46,7 @@ def open_audio(recording: Recording) -> StoredAudio:
 
 
 def _filename(recording: Recording) -> str:
-    """The uploaded name, with the extension of what is stored (of a video only the audio may be)."""
+    """The uploaded name, with the extension of what is stored: of a video, that may be audio."""
     name = recording.original_filename or f"recording-{recording.pk}"
     stored = PurePosixPath(recording.audio_key).suffix
     if recording.keep_audio_only and stored and not name.lower().endswith(stored):

@@ -19,11 +19,14 @@ from speakr_site.core.queue import ring
 def queue_transcription(*, recording: Recording, by: User, hints: Hints) -> Job:
     """Queues a transcription; the job already there when it is the same work.
 
-    Raises InvalidInput without audio, Conflict (with `job_id`) when other work on the recording waits or runs. What
-    the recording has is kept until the new transcript replaces it. Rings the lane on commit.
+    Raises InvalidInput without audio, Conflict (with `job_id`) when other work on the recording
+    waits or runs. What the recording has is kept until the new transcript replaces it. Rings the
+    lane on commit.
     """
     if not recording.has_audio:
-        raise InvalidInput("Audio has been deleted" if recording.audio_deleted_at else "No audio file")
+        raise InvalidInput(
+            "Audio has been deleted" if recording.audio_deleted_at else "No audio file"
+        )
     options = resolve(hints, owner=recording.owner, system=system.current())
     try:
         with transaction.atomic():
@@ -36,9 +39,7 @@ def queue_transcription(*, recording: Recording, by: User, hints: Hints) -> Job:
     return job
 
 
-def new_job(
-    *, recording: Recording, by: User, hints: Hints, options: TranscriptionOptions
-) -> Job:
+def new_job(*, recording: Recording, by: User, hints: Hints, options: TranscriptionOptions) -> Job:
     """Writes the job and rings its lane on commit. Call inside the transaction of what caused it.
 
     Raises IntegrityError when the recording already has an active one.
@@ -71,11 +72,9 @@ def cancel_job(job: Job) -> bool:
 def retry_job(job: Job) -> Job:
     """Queues the same work again, with what was asked for then and the defaults of now.
 
-    Raises Conflict while the recording has an active job.
+    Gives the active job when it is the same work, and raises Conflict when it is other work.
     """
-    return queue_transcription(
-        recording=job.recording, by=job.owner, hints=Hints(**job.requested)
-    )
+    return queue_transcription(recording=job.recording, by=job.owner, hints=Hints(**job.requested))
 
 
 def rest_cancelled(recording: Recording) -> None:

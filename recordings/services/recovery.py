@@ -1,4 +1,6 @@
-"""What the sweep does: jobs whose worker is gone go back to the queue, lanes with waiting work are rung."""
+"""What the sweep does: jobs whose worker is gone go back to the queue, lanes with waiting work are
+rung.
+"""
 
 from __future__ import annotations
 

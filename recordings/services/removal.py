@@ -1,4 +1,6 @@
-"""Taking recordings away: the row first, its bytes once that is committed (receivers.py), strays by the sweep."""
+"""Taking recordings away: the row first, its bytes once that is committed (receivers.py), strays by
+the sweep.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ STRAY_AGE = timedelta(hours=25)
 
 
 def delete_recording(*, recording: Recording, by: User) -> None:
-    """The owner's deletion. Ends running work with it: the job's row goes too, and its worker notices.
+    """The owner's deletion. Ends running work with it: the job's row goes too, and its worker
+    notices.
 
     Raises NotAllowed for anybody else, and where the server keeps deletion to operators.
     """
@@ -45,7 +48,8 @@ def delete_as_operator(*, recordings: Iterable[Recording], by: User) -> None:
 
 
 def sweep_orphans() -> int:
-    """Removes stored bytes without a row, abandoned uploads and scratch folders of ended jobs; how many there were.
+    """Removes stored bytes without a row, abandoned uploads and scratch folders of ended jobs; how
+    many there were.
 
     One query per stored object that is old enough.
     """

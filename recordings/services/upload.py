@@ -69,8 +69,8 @@ class _Audio:
 def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
     """Keeps the upload and queues its transcription. The file at `upload.path` may be moved away.
 
-    Raises InvalidInput for what cannot be decoded, TooLarge over the limits of the system settings, Busy when the
-    server itself cannot take it now. After an error nothing of the upload is left.
+    Raises InvalidInput for what cannot be decoded, TooLarge over the limits of the system settings,
+    Busy when the server itself cannot take it now. After an error nothing of the upload is left.
     """
     policy = system.current()
     info = _probed(upload.path)
@@ -108,7 +108,9 @@ def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
 
 
 def body_limit(policy: SystemSettings) -> int:
-    """The largest request body worth reading, in bytes: the larger limit, and room for the form's other fields."""
+    """The largest request body worth reading, in bytes: the larger limit, and room for the form's
+    other fields.
+    """
     megabytes = max(policy.max_file_size_mb, policy.max_audio_only_video_size_mb)
     return megabytes * MEGABYTE + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
@@ -125,7 +127,9 @@ def too_large(limit_mb: int, *, audio_only: bool) -> TooLarge:
 def _save(
     recording: Recording, *, by: User, hints: Hints, policy: SystemSettings
 ) -> Recording | None:
-    """T1: the recording and its work, both or neither. Gives the oldest copy of the same bytes, if any."""
+    """T1: the recording and its work, both or neither. Gives the oldest copy of the same bytes, if
+    any.
+    """
     options = resolve(hints, owner=by, system=policy)
     with transaction.atomic():
         duplicate = (

@@ -18,9 +18,15 @@ _SECTION_DISTANCE = 0.4
 _SECTION_WINDOWS = 3_000
 _SECTION_GROUPS = 100
 
-# A voice must be heard this long to count: seconds, a share of all speech, but at least and at most
+# A voice counts from this share of all speech on, within these bounds in seconds.
 _LEAST_SHARE = 0.1
 _LEAST_SECONDS = (1.5, 3.0)
+
+# One voice leaves clusters of a few unusual sentences behind, the more the longer the file. So the
+# smaller its share of the speech below this one, the more a cluster must differ from larger ones:
+# up to so much more than SAME_VOICE_DISTANCE.
+_RARE_SHARE = 0.15
+_RARE_DISTANCE = 0.12
 
 SWITCH_COST = 0.3
 
@@ -66,8 +72,8 @@ def find_voices(
         if counts[step] >= fewest:
             break
     clusters = _merged(groups, merges[:step])
-    large = clusters.seconds >= min(limit, clusters.seconds.max())
-    return unit(clusters.vectors[large])
+    large = np.flatnonzero(clusters.seconds >= min(limit, clusters.seconds.max()))
+    return unit(clusters.vectors[_distinct(clusters, large, fewest)])
 
 
 def follow_voices(pieces: np.ndarray, voices: np.ndarray) -> np.ndarray:
@@ -160,6 +166,20 @@ def _choose_step(merges: list[_Merge], counts: list[int], fewest: int, most: int
         return step
     fitting = [i for i in range(step) if fewest <= counts[i] <= most]
     return max(fitting) if fitting else max(range(len(counts)), key=lambda i: min(counts[i], most))
+
+
+def _distinct(clusters: _Groups, large: np.ndarray, fewest: int) -> list[int]:
+    """Those of the `large` that are voices of their own, and others only to make up `fewest`."""
+    means = clusters.vectors / clusters.windows[:, None]
+    shares = clusters.seconds / clusters.seconds.sum()
+    kept: list[int] = []
+    doubtful: list[int] = []
+    for one in large[np.argsort(-shares[large], kind="stable")]:
+        rarity = max(0.0, 1.0 - shares[one] / _RARE_SHARE)
+        needed = SAME_VOICE_DISTANCE + _RARE_DISTANCE * rarity
+        nearest = min((1.0 - means[one] @ means[other] for other in kept), default=np.inf)
+        (kept if nearest > needed else doubtful).append(int(one))
+    return kept + doubtful[: max(0, fewest - len(kept))]
 
 
 def _merged(groups: _Groups, merges: list[_Merge]) -> _Groups:

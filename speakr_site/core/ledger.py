@@ -1,7 +1,8 @@
 """Rows of work that exactly one worker holds at a time: claim, lease, release.
 
-A claim is an update that only succeeds while the row is still free, so SQLite and PostgreSQL behave alike and no lock
-is held while work runs. Every later write names the claim's token: a worker that lost its lease writes nothing.
+A claim is an update that only succeeds while the row is still free, so SQLite and PostgreSQL behave
+alike and no lock is held while work runs. Every later write names the claim's token: a worker that
+lost its lease writes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ BEAT_SECONDS = 5
 
 
 class Claimable(models.Model):
-    """`available_at`: not before then, for backoff. `claim_token` and `lease_expires_at` are set while it is held."""
+    """`available_at`: not before then, for backoff. `claim_token` and `lease_expires_at` are set
+    while it is held.
+    """
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -48,7 +51,9 @@ class LedgerQuerySet(models.QuerySet):
         return self.filter(status=Claimable.Status.RUNNING, lease_expires_at__lt=now)
 
     def claim(self, row: Claimable) -> bool:
-        """Takes a row that is still queued; False when another worker was faster. Sets the claim on `row`."""
+        """Takes a row that is still queued; False when another worker was faster. Sets the claim on
+        `row`.
+        """
         now = timezone.now()
         claim: dict[str, Any] = {
             "status": Claimable.Status.RUNNING,
@@ -68,7 +73,9 @@ class LedgerQuerySet(models.QuerySet):
         return self.held(token).update(lease_expires_at=expires) == 1
 
     def release(self, token: uuid.UUID, status: str, **changes: Any) -> bool:
-        """Ends the claim with a new status and further column values; False when it is no longer ours."""
+        """Ends the claim with a new status and further column values; False when it is no longer
+        ours.
+        """
         return (
             self.held(token).update(
                 status=status, claim_token=None, lease_expires_at=None, **changes

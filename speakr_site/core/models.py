@@ -15,7 +15,9 @@ class TimeStamped(models.Model):
 
 
 class Canary(models.Model):
-    """When a lane's cluster last did something, and which process to end when it does nothing any more."""
+    """When a lane's cluster last did something, and which process to end when it does nothing any
+    more.
+    """
 
     lane = models.CharField(max_length=20, unique=True)
     stamped_at = models.DateTimeField()
@@ -32,7 +34,7 @@ class Canary(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One act of an operator on what belongs to somebody else. Written by services, never changed."""
+    """One act of an operator on what is somebody else's. Written by services, never changed."""
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     actor = models.ForeignKey(

@@ -1,7 +1,7 @@
 """The bell: the only place, with cluster.py beside it, that knows django-q2.
 
-Work is a row; a message says only "there is work in this lane". A lost message costs at most a minute (the sweep rings
-again), a doubled one finds nothing to claim.
+Work is a row; a message says only "there is work in this lane". A lost message costs at most a
+minute (the sweep rings again), a doubled one finds nothing to claim.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ TimeLimit = TimeoutException
 STAMP = "speakr_site.core.queue.stamp"
 BELLS_AT_ONCE = 10
 
-# Set by a cluster that was asked to stop, before it waits for its workers; shared with them through the fork.
+# Set by a cluster that was asked to stop, before it waits for its workers; shared with them through
+# the fork.
 _stopping = multiprocessing.get_context("fork").Event()
 
 

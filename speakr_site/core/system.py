@@ -1,5 +1,5 @@
-"""System settings: what an operator changes while the server runs. Definitions here, form in the admin
-(django-constance), values in the database.
+"""System settings: what an operator changes while the server runs. Definitions here, form in the
+admin (django-constance), values in the database.
 
 `current()` is one query; call it once at the edge of a request or job and pass the snapshot down.
 """
@@ -31,8 +31,8 @@ CONFIG = {
     ),
     "max_audio_only_video_size_mb": (
         1000,
-        "Largest video of which only the audio is kept, in megabytes. The extracted audio must still fit the limit "
-        "above.",
+        "Largest video of which only the audio is kept, in megabytes. The extracted audio must "
+        "still fit the limit above.",
         "megabytes",
     ),
     "transcription_default_model": (
@@ -42,23 +42,27 @@ CONFIG = {
     ),
     "transcription_models_visible_json": (
         "",
-        'Models that users may choose, as a JSON list: ["base", {"value": "small", "label": "Small, slower"}]. '
+        "Models that users may choose, as a JSON list: "
+        '["base", {"value": "small", "label": "Small, slower"}]. '
         "Empty: the environment's list.",
         "models",
     ),
     "admin_default_hotwords": (
         "",
-        "Words to listen for (names, products), comma-separated; used when neither the request nor the user gives any.",
+        "Words to listen for (names, products), comma-separated; used when neither the request "
+        "nor the user gives any.",
         "paragraph",
     ),
     "admin_default_initial_prompt": (
         "",
-        "What the recordings are about, in a sentence; used when neither the request nor the user gives one.",
+        "What the recordings are about, in a sentence; used when neither the request nor the user "
+        "gives one.",
         "paragraph",
     ),
     "asr_timeout_seconds": (
         1800,
-        "Longest wait for one answer of an asr_endpoint service, in seconds. ASR_TIMEOUT, where set, is used instead.",
+        "Longest wait for one answer of an asr_endpoint service, in seconds. ASR_TIMEOUT, where "
+        "set, is used instead.",
         "seconds",
     ),
 }
@@ -104,7 +108,9 @@ def current() -> SystemSettings:
 
 
 def model_choices(document: str) -> list[dict[str, str]]:
-    """[{value, label}] from the JSON that the operator wrote; [] when empty. Raises ValueError for bad JSON."""
+    """[{value, label}] from the JSON that the operator wrote; [] when empty. Raises ValueError for
+    bad JSON.
+    """
     if not document.strip():
         return []
     entries = json.loads(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -104,7 +105,11 @@ class TestLists:
     def test_jobs_are_listed_and_filtered(self, console: Client, recording: Recording) -> None:
         make_job(recording=recording, status=Job.Status.DONE, progress=1)
         failed = make_job(
-            recording=recording, status=Job.Status.FAILED, progress=0.425, error_message="No disk."
+            recording=recording,
+            status=Job.Status.FAILED,
+            progress=0.425,
+            error_message="No disk.",
+            queued_at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC),
         )
         answer = console.get(JOBS, {"status__exact": "failed", "lane__exact": "gpu"})
         assert [row.pk for row in answer.context["cl"].result_list] == [failed.pk]
@@ -112,6 +117,7 @@ class TestLists:
         assert change_page(recording) in page
         assert "42%" in page
         assert "No disk." in page
+        assert "4\xa0Mar\xa005:06" in page
 
     @pytest.mark.parametrize("page", [RECORDINGS, JOBS])
     def test_a_list_costs_the_same_for_one_row_and_twenty(self, console: Client, page: str) -> None:
@@ -302,7 +308,7 @@ class TestActions:
         assert {action for _, action, _ in trail()} == {"job.cancel"}
 
     def test_who_may_only_look_has_no_actions(self, clerk: User, recording: Recording) -> None:
-        job = make_job(recording=recording)
+        job = make_job(recording=make_recording(owner=recording.owner))
         looks = Permission.objects.filter(codename__in=("view_recording", "view_job"))
         clerk.user_permissions.set(looks)
         client = signed_in(clerk)

@@ -55,6 +55,7 @@ class TestOpening:
         page = console.get(open_page(recording)).content.decode()
         assert all(secret in page for secret in SECRETS)
         assert "Mina &lt;i&gt;Mint&lt;/i&gt;" in page
+        assert "Mina <i>" not in page
         assert "Unknown Speaker" in page
         assert "01:02:03" in page
         assert f'<audio controls preload="none" src="{audio_of(recording)}">' in page

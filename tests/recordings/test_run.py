@@ -1,4 +1,6 @@
-"""A run of the pipeline: what it leaves behind when all goes well, and when it does not. Engines are fakes."""
+"""A run of the pipeline: what it leaves behind when all goes well, and when it does not. Engines
+are fakes.
+"""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
 
 from recordings.languages import language_code
 from recordings.models.recording import SORT_COLUMNS, Recording, RecordingFilter
-from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints
+from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints, is_selectable
 from speakr_site.core.api.fields import (
     QueryBooleanField,
     QueryIntegerField,
@@ -19,6 +20,7 @@ from speakr_site.core.api.fields import (
     UtcDateTimeField,
 )
 from speakr_site.core.errors import FeatureDisabled, InvalidInput
+from speakr_site.core.system import SystemSettings
 
 STATUS_GROUPS = {
     "all": (),
@@ -195,8 +197,13 @@ class TranscribeSerializer(serializers.Serializer):
             )
         return given
 
-    def hints(self) -> Hints:
-        return Hints(**self.validated_data)
+    def hints(self, system: SystemSettings) -> Hints:
+        """A model that nobody listed is as good as none: the default is taken."""
+        hints = Hints(**self.validated_data)
+        model = hints.transcription_model
+        if model and not is_selectable(model, system):
+            return replace(hints, transcription_model=None)
+        return hints
 
 
 class TranscriptQuerySerializer(serializers.Serializer):

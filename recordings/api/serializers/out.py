@@ -1,4 +1,6 @@
-"""What the API answers, for the OpenAPI document. The answers themselves are built in api/shapes.py."""
+"""What the API answers, for the OpenAPI document. The answers themselves are built in
+api/shapes.py.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +112,9 @@ class RecordingCreatedSerializer(serializers.Serializer):
 class StatusSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Recording.Status.choices)
-    queue_position = serializers.IntegerField(allow_null=True, help_text="From 1; null unless it waits.")
+    queue_position = serializers.IntegerField(
+        allow_null=True, help_text="From 1; null unless it waits."
+    )
     error_message = serializers.CharField(allow_null=True)
     completed_at = UtcDateTimeField(allow_null=True)
     progress = serializers.FloatField(help_text="0 to 1.")

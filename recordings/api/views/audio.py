@@ -16,6 +16,7 @@ from speakr_site.core.api.viewsets import ScopedViewSet
 BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The bytes as stored.")
 
 
+@extend_schema(tags=["Recordings"])
 class AudioViewSet(ScopedViewSet):
     model = Recording
     scopes = {"retrieve": "read"}

@@ -12,6 +12,7 @@ from recordings.services.connector import describe_connector
 from speakr_site.core.api.viewsets import ScopedViewSet
 
 
+@extend_schema(tags=["Transcription"])
 class ConnectorViewSet(ScopedViewSet):
     model = Recording
     scopes = {"retrieve": "self"}

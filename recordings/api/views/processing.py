@@ -10,10 +10,12 @@ from recordings.api.serializers import in_, out
 from recordings.models import Recording
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.processing import queue_transcription
+from speakr_site.core import system
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.viewsets import ScopedViewSet
 
 
+@extend_schema(tags=["Processing"])
 class TranscribeViewSet(ScopedViewSet):
     model = Recording
     scopes = {"create": "edit"}
@@ -30,7 +32,8 @@ class TranscribeViewSet(ScopedViewSet):
         recording = self.get_object()
         body = in_.TranscribeSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
-        job = queue_transcription(recording=recording, by=request.user, hints=body.hints())
+        hints = body.hints(system.current())
+        job = queue_transcription(recording=recording, by=request.user, hints=hints)
         return Response(
             {
                 "success": True,

@@ -26,6 +26,7 @@ from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import NotAllowed
 
 
+@extend_schema(tags=["Recordings"])
 class UploadViewSet(ScopedViewSet):
     model = Recording
     scopes = {"create": "self"}
@@ -54,6 +55,7 @@ class UploadViewSet(ScopedViewSet):
         return super().handle_exception(exc)
 
 
+@extend_schema(tags=["Recordings"])
 class RecordingViewSet(ScopedViewSet):
     model = Recording
     scopes = {
@@ -115,7 +117,7 @@ class RecordingViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         recording = self.get_object()
-        body = in_.RecordingPatchSerializer(data=json_object(request))
+        body = in_.RecordingPatchSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
         edit_recording(recording=recording, by=request.user, changes=body.validated_data)
         return Response({"success": True, "recording": shapes.patched(recording)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +18,15 @@ from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import InvalidInput, NotFound
 
+FORMATS = {
+    "json": shapes.segments,
+    "text": partial(text.render, template=None),
+    "srt": subtitles.srt,
+    "vtt": subtitles.vtt,
+}
 
+
+@extend_schema(tags=["Recordings"])
 class TranscriptViewSet(ScopedViewSet):
     model = Recording
     scopes = {"retrieve": "read"}
@@ -34,18 +44,15 @@ class TranscriptViewSet(ScopedViewSet):
         if transcript is None:
             raise NotFound("No transcription available")
         form = request.query_params.get("format", "").strip().lower() or "json"
+        if form not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise InvalidInput(f"Unknown format: {form[:20]}; it must be one of {known}")
         cues = shapes.cues(transcript, transcript.names())
-        if form == "json":
-            return Response({"format": "json", "segments": shapes.segments(cues)})
-        if form == "text":
-            content = text.render(cues, template=None)
-        elif form in ("srt", "vtt"):
-            content = subtitles.srt(cues) if form == "srt" else subtitles.vtt(cues)
-        else:
-            raise InvalidInput(f"Unknown format: {form[:20]}")
-        return Response({"format": form, "content": content})
+        key = "segments" if form == "json" else "content"
+        return Response({"format": form, key: FORMATS[form](cues)})
 
 
+@extend_schema(tags=["Recordings"])
 class NotesViewSet(ScopedViewSet):
     model = Recording
     scopes = {"retrieve": "read", "update": "edit"}
@@ -68,6 +75,7 @@ class NotesViewSet(ScopedViewSet):
         return Response({"success": True, "notes": recording.notes})
 
 
+@extend_schema(tags=["Recordings"])
 class SummaryViewSet(ScopedViewSet):
     model = Recording
     scopes = {"retrieve": "read", "update": "edit"}

@@ -6,14 +6,13 @@ They refuse what a database cannot hold: a value that passes here never makes a 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import BigIntegerField
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 TRUE = {"true", "1", "yes"}
 FALSE = {"false", "0", "no"}
@@ -35,6 +34,15 @@ def parsed_moment(text: str) -> datetime:
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
+
+
+def is_date(text: str) -> bool:
+    """Whether an ISO 8601 text is a date without a time, in any of its forms."""
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -111,7 +119,7 @@ class UtcDateTimeField(serializers.DateTimeField):
             moment = parsed_moment(value)
         except (ValueError, OverflowError):
             self.fail("invalid", name=self.field_name)
-        if self.end_of_day and DATE_ONLY.fullmatch(value.strip()):
+        if self.end_of_day and is_date(value):
             moment += timedelta(days=1) - timedelta(microseconds=1)
         return moment
 
