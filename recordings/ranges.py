@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import IO
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
 
@@ -31,6 +31,8 @@ def audio_response(
     response = file_response(
         request, audio.file, size=audio.size_bytes, etag=audio.etag, modified=audio.modified
     )
+    if not response.streaming:
+        return response
     response["Content-Type"] = audio.mime_type
     response["Content-Disposition"] = (
         content_disposition_header(download, audio.filename) or "inline"
@@ -50,12 +52,14 @@ def file_response(
     conditional = get_conditional_response(request, etag=etag, last_modified=stamp)
     if conditional is not None:
         file.close()
+        if conditional.status_code == 412:
+            conditional = JsonResponse({"error": "The file is not the one you know"}, status=412)
         return _with_validators(conditional, etag, stamp)
     try:
         bounds = _wanted(request, size, etag, stamp)
     except UnsatisfiableRange:
         file.close()
-        response = HttpResponse(status=416)
+        response = JsonResponse({"error": "The range lies outside the file"}, status=416)
         response["Content-Range"] = f"bytes */{size}"
         return _with_validators(response, etag, stamp)
     first, last = bounds or (0, size - 1)
@@ -72,6 +76,8 @@ def file_response(
 
 def _wanted(request: HttpRequest, size: int, etag: str, stamp: int) -> tuple[int, int] | None:
     """First and last byte, both included, of the one range asked for; None for the whole file."""
+    if request.method != "GET":
+        return None
     match = ONE_RANGE.fullmatch(request.headers.get("Range", ""))
     if match is None or not _is_current(request.headers.get("If-Range"), etag, stamp):
         return None

@@ -15,6 +15,7 @@ import av
 import av.subtitles.stream  # noqa: F401  # PyAV imports it late, when no file can be opened any more
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.codec import Codec, codecs_available
 from av.container import InputContainer
@@ -119,12 +120,12 @@ def decode(file: BinaryIO, target: BinaryIO, loudness: BinaryIO, report: Report)
     with WavSink(target, loudness) as sink:
         line = _Timeline(sink, start=_start_seconds(container))
         for frame, at in _frames(container, stream, tally):
-            line.add(frame, at)
+            _on_line(line.add, frame, at)
             if line.seconds > LONGEST_SECONDS:
                 raise MediaFailure("too_long")
             share = line.seconds / duration if duration else file.tell() / size
             report(min(share, 1.0))
-        line.flush()
+        _on_line(line.flush)
     if not line.frames:
         raise MediaFailure("undecodable" if tally.skipped else "no_audio")
     return {
@@ -132,6 +133,15 @@ def decode(file: BinaryIO, target: BinaryIO, loudness: BinaryIO, report: Report)
         "skipped_packets": tally.skipped,
         "truncated": _is_truncated(container, file, name, tally),
     }
+
+
+def _on_line(step: Callable[..., None], *arguments: Any) -> None:
+    try:
+        step(*arguments)
+    except av.error.MemoryError:
+        raise
+    except av.FFmpegError as error:  # a rate or a number of samples that no resampler takes
+        raise MediaFailure("undecodable") from error
 
 
 def _is_truncated(container: InputContainer, file: BinaryIO, name: str, tally: _Tally) -> bool:
@@ -292,6 +302,9 @@ def _frames(
             continue
         at = None if packet.pts is None else float(packet.pts * packet.time_base)
         for frame in frames:
+            if frame.sample_rate <= 0 or not frame.layout.nb_channels:
+                tally.bad()
+                continue
             tally.ends_badly = False
             yield frame, at if frame.time is None else frame.time
             at = None
@@ -313,28 +326,41 @@ class _Timeline:
         self.seconds = 0.0
         self._sink = sink
         self._zero = start
+        self._rate = 0
         self._resampler: av.AudioResampler | None = None
-        self._shape: tuple[str, str, int] | None = None
+        self._waiting: list[np.ndarray] = []
+        self._waiting_samples = 0
 
     def add(self, frame: AudioFrame, at: float | None) -> None:
         if at is not None:
-            self._fill_gap(at)  # which may end the resampler
-        resampler = self._resampler
-        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or shape != self._shape:
+            self._fill_gap(at)
+        if frame.sample_rate != self._rate:
             self.flush()
-            # The layout stays, so that all channels count alike: libswresample would weigh them.
-            resampler = av.AudioResampler("fltp", None, SAMPLE_RATE, frame_size=SAMPLE_RATE)
-            self._resampler, self._shape = resampler, shape
-        frame.pts = None
+            self._rate = frame.sample_rate
         self.frames += 1
-        self.seconds += frame.samples / frame.sample_rate
-        self._write(resampler.resample(frame))
+        self.seconds += frame.samples / self._rate
+        self._waiting.append(_mono(frame))
+        self._waiting_samples += frame.samples
+        if self._waiting_samples >= self._rate:
+            self._resample()
 
     def flush(self) -> None:
+        self._resample()
         if self._resampler is not None:
             self._write(self._resampler.resample(None))
-        self._resampler = self._shape = None
+        self._resampler = None
+
+    def _resample(self) -> None:
+        """Passes on what waits, about a second: many small calls would take twice the time."""
+        if not self._waiting_samples:
+            return
+        if self._resampler is None:
+            self._resampler = av.AudioResampler("fltp", "mono", SAMPLE_RATE)
+        joined = np.concatenate(self._waiting)[np.newaxis]
+        frame = AudioFrame.from_ndarray(joined, format="fltp", layout="mono")
+        frame.sample_rate = self._rate
+        self._waiting, self._waiting_samples = [], 0
+        self._write(self._resampler.resample(frame))
 
     def _fill_gap(self, at: float) -> None:
         gap = at - self._zero - self.seconds
@@ -349,4 +375,33 @@ class _Timeline:
 
     def _write(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
-            self._sink.write(frame.to_ndarray().mean(axis=0, dtype=np.float32))
+            self._sink.write(frame.to_ndarray()[0])
+
+
+def _mono(frame: AudioFrame) -> np.ndarray:
+    """The plain average of all channels: float32, shape (n,), in [-1, 1].
+
+    Not by libswresample, which weighs the channels, nor by `to_ndarray`, which reads beyond the
+    planes of a frame with eight or more (PyAV 18.1).
+    """
+    name = frame.format.name.removesuffix("p")
+    dtype, zero, scale = _SAMPLE_FORMATS[name]
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar:
+        planes = [AudioPlane(frame, index) for index in range(channels)]
+        samples = np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in planes])
+    else:
+        packed = np.frombuffer(AudioPlane(frame, 0), dtype, frame.samples * channels)
+        samples = packed.reshape(-1, channels).T
+    return (samples.mean(axis=0, dtype=np.float32) - np.float32(zero)) / np.float32(scale)
+
+
+# libav's name: NumPy's name, the value of silence, the value of full scale.
+_SAMPLE_FORMATS = {
+    "u8": ("u1", 128, 1 << 7),
+    "s16": ("i2", 0, 1 << 15),
+    "s32": ("i4", 0, 1 << 31),
+    "s64": ("i8", 0, 1 << 63),
+    "flt": ("f4", 0, 1),
+    "dbl": ("f8", 0, 1),
+}

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('processing_seconds', models.FloatField(blank=True, null=True)),
                 ('transcription_seconds', models.FloatField(blank=True, null=True)),
                 ('summarization_seconds', models.FloatField(blank=True, null=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recordings', to=settings.AUTH_USER_MODEL)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recordings', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-created_at', '-id'],

@@ -134,8 +134,9 @@ class Recording(models.Model):
 
     ACTIVE = (Status.PENDING, Status.PROCESSING, Status.SUMMARIZING)
 
+    # Deleting a person must not take recordings along unseen; they are deleted first, or never.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recordings"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="recordings"
     )
     title = models.CharField(max_length=200, null=True, blank=True)
     participants = models.CharField(

@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.models import ApiToken, Group, Membership, User
 from accounts.services import issue_token
 from speakr_site.core.models import AuditEntry
+from tests.factories import make_recording
 
 PASSWORD = "correct horse battery"
 
@@ -166,3 +167,11 @@ class TestTokens:
         )
         assert response.status_code == 200
         assert not User.objects.filter(pk=alice.pk).exists()
+
+
+def test_a_person_with_recordings_is_not_deleted(console: Client, alice: User) -> None:
+    recording = make_recording(owner=alice)
+    page = console.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"})
+    assert "Cannot delete" in page.content.decode()
+    recording.refresh_from_db()
+    assert recording.owner == alice
