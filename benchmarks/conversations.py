@@ -95,11 +95,11 @@ def _utterance(reader: str, chance: random.Random) -> np.ndarray:
     """1.5 to 9 s from the start of one of the reader's utterances."""
     path = chance.choice(sorted((LIBRISPEECH / reader).glob("*.flac")))
     seconds = chance.uniform(1.5, 9.0)
-    return _decoded(path)[: round(seconds * SAMPLE_RATE)]
+    return decoded(path)[: round(seconds * SAMPLE_RATE)]
 
 
 @lru_cache(maxsize=64)
-def _decoded(path: Path) -> np.ndarray:
+def decoded(path: Path) -> np.ndarray:
     """float32 samples of a 16 kHz mono FLAC file."""
     import av
 

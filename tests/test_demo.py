@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -17,55 +18,82 @@ from tests.conftest import REPOSITORY
 DEMO_SECONDS = 240
 
 
-def demo(data_dir: Path, recording: str, *, port: int = 0) -> subprocess.CompletedProcess[str]:
+def begin(data_dir: Path, recording: str, *, port: int = 0) -> subprocess.Popen[str]:
     if not port:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "speakr_site.demo", recording],
         cwd=REPOSITORY,
         env={**os.environ, "DATA_DIR": str(data_dir), "PORT": str(port), "DATABASE_URL": ""},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=DEMO_SECONDS,
-        check=False,
     )
 
 
+def finish(demo: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it printed and what it complained about."""
+    try:
+        return demo.communicate(timeout=DEMO_SECONDS)
+    finally:
+        demo.kill()
+
+
+def still_running(data_dir: Path) -> list[int]:
+    """Processes that were started on this data directory."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get("DATA_DIR") == str(data_dir)
+    ]
+
+
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    done = demo(tmp_path, "nowhere.m4a")
-    assert done.returncode == 1
-    assert done.stderr.strip() == "There is no file nowhere.m4a."
+    demo = begin(tmp_path, "nowhere.m4a")
+    _, complaint = finish(demo)
+    assert demo.returncode == 1
+    assert complaint.strip() == "There is no file nowhere.m4a."
 
 
 def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = demo(tmp_path, "samples/meeting.txt", port=taken.getsockname()[1])
-    assert done.returncode == 1
-    assert "cannot listen" in done.stderr
-    assert "Traceback" not in done.stderr
+        demo = begin(tmp_path, "samples/meeting.txt", port=taken.getsockname()[1])
+        _, complaint = finish(demo)
+    assert demo.returncode == 1
+    assert "cannot listen" in complaint
+    assert "Traceback" not in complaint
 
 
 @pytest.mark.slow
 def test_a_file_that_is_no_recording_is_refused_with_the_servers_sentence(tmp_path: Path) -> None:
-    done = demo(tmp_path, "samples/meeting.txt")
-    assert done.returncode == 1
-    assert done.stderr.startswith("The server refused: ")
-    assert "Traceback" not in done.stderr
+    demo = begin(tmp_path, "samples/meeting.txt")
+    _, complaint = finish(demo)
+    assert demo.returncode == 1
+    assert complaint.startswith("The server refused: ")
+    assert "Traceback" not in complaint
+    assert not still_running(tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
+    demo = begin(tmp_path, "samples/meeting.flac")
+    assert "Uploading" in demo.stdout.readline()
+    demo.send_signal(signal.SIGINT)
+    _, complaint = finish(demo)
+    assert demo.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in complaint
+    assert not still_running(tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.engine
 def test_the_sample_is_transcribed_and_everything_is_stopped(tmp_path: Path) -> None:
-    done = demo(tmp_path, "samples/meeting.flac")
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"^00:0\d  SPEAKER_0\d  ", done.stdout, re.MULTILINE)
+    demo = begin(tmp_path, "samples/meeting.flac")
+    printed, complaint = finish(demo)
+    assert demo.returncode == 0, complaint
+    assert re.search(r"^00:0\d  SPEAKER_0\d  ", printed, re.MULTILINE)
     for piece in ("Berlin", "/admin/", "/api/v1/docs", "password ", "token "):
-        assert piece in done.stdout
-    left = [
-        process.pid
-        for process in psutil.process_iter(["environ"])
-        if (process.info["environ"] or {}).get("DATA_DIR") == str(tmp_path)
-    ]
-    assert not left
+        assert piece in printed
+    assert not still_running(tmp_path)

@@ -28,7 +28,7 @@ _LEAST_SECONDS = (1.5, 3.0)
 _RARE_SHARE = 0.15
 _RARE_DISTANCE = 0.12
 
-SWITCH_COST = 0.0
+SWITCH_COST = 0.3
 
 
 @dataclass(slots=True)

@@ -199,8 +199,9 @@ def _encode_audio(
     resampler = av.AudioResampler(stream.codec_context.format, sample.layout, sample.rate)
     position = round(sample.late * sample.rate)
     for start in range(0, samples.shape[1], 4800):
-        part = np.ascontiguousarray(samples[:, start : start + 4800])
-        frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=sample.layout)
+        # Packed: PyAV 18.1 writes beyond the planes of a frame with eight or more.
+        part = samples[:, start : start + 4800].T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(part, format="flt", layout=sample.layout)
         frame.sample_rate, frame.pts = sample.rate, position
         frame.time_base = Fraction(1, sample.rate)
         position += frame.samples

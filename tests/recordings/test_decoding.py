@@ -54,6 +54,17 @@ class TestToWav:
         to_wav(source, tmp_path / "a.wav", deadline_seconds=60)
         assert read_samples(tmp_path / "a.wav") == pytest.approx(sound[5] / 6, abs=1e-4)
 
+    @pytest.mark.parametrize("codec", ["pcm_s16le", "wavpack"])
+    @pytest.mark.parametrize("channels", [8, 9, 16])
+    def test_a_recorder_with_many_tracks_is_heard(
+        self, tmp_path: Path, codec: str, channels: int
+    ) -> None:
+        sound = tone(1.0, 16_000, channels, level=0.9)
+        sample = Sample(codec, 16_000, f"{channels}C", muxer="matroska")
+        info = to_wav(make(tmp_path / "a", sample, sound), tmp_path / "b", deadline_seconds=60)
+        assert info.duration_seconds == pytest.approx(1.0)
+        assert np.median(info.loudness) == pytest.approx(0.9 / np.sqrt(2), rel=0.02)
+
     def test_audio_that_starts_late_keeps_its_place(self, tmp_path: Path) -> None:
         late = replace(SAMPLES["aac.mp4"], late=1.5)
         info = to_wav(make(tmp_path / "a.mp4", late), tmp_path / "a.wav", deadline_seconds=60)

@@ -147,14 +147,22 @@ class TestConversations:
         assert shares == sorted(shares)
         assert 0.0 <= shares[0] < shares[-1] == 1.0
 
-    def test_speech_is_found_alike_in_one_block_and_in_many(self, three_readers):
-        detector = SpeechDetector()
+    def test_speech_is_found_in_blocks_as_faster_whisper_finds_it_in_the_whole(self, three_readers):
+        from faster_whisper.vad import get_vad_model
+
         samples = three_readers.samples
-        whole = np.concatenate(list(detector.probabilities(iter([samples]))))
+        whole = get_vad_model()(np.pad(samples, (0, -samples.size % CHUNK))).reshape(-1)
         size = 100 * CHUNK
         blocks = (samples[i : i + size] for i in range(0, samples.size, size))
-        pieces = np.concatenate(list(detector.probabilities(blocks)))
-        assert pieces == pytest.approx(whole, abs=1e-3)
+        found = np.concatenate(list(SpeechDetector().probabilities(blocks)))
+        assert found == pytest.approx(whole, abs=1e-3)
+
+
+@pytest.mark.engine
+def test_the_two_voices_of_the_sample_take_turns(diarizer, tmp_path):
+    samples = conversations.decoded(ROOT / "samples/meeting.flac")
+    found = diarized(diarizer, written(samples, tmp_path))
+    assert [turn.label for turn in found.turns] == ["SPEAKER_00", "SPEAKER_01"] * 6
 
 
 @pytest.mark.engine

@@ -122,7 +122,7 @@ class RecordingViewSet(ScopedViewSet):
         edit_recording(recording=recording, by=request.user, changes=body.validated_data)
         return Response({"success": True, "recording": shapes.patched(recording)})
 
-    @extend_schema(summary="Delete a recording", responses=out.DoneSerializer)
+    @extend_schema(summary="Delete a recording", responses={200: out.DoneSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
         try:
             recording = self.get_object()

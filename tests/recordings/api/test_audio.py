@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -269,25 +267,6 @@ def test_audio_that_is_not_there_is_not_found(
     response = get(client, recording, **asked)
     assert response.status_code == 404
     assert response.json() == {"error": sentence}
-
-
-def open_files() -> set[str]:
-    """Paths of everything that this process has open, where the system tells."""
-    paths = set()
-    for link in Path("/proc/self/fd").glob("*"):
-        with suppress(FileNotFoundError):  # the descriptor of this very listing
-            paths.add(str(link.readlink()))
-    return paths
-
-
-def test_files_are_closed_with_the_answer(client: APIClient, recording: Recording) -> None:
-    stored = default_storage.path(recording.audio_key)
-    asked = ({}, {"Range": "bytes=0-9"}, {"Range": f"bytes={SIZE}-"}, {"If-None-Match": "*"})
-    answers = [get(client, recording, **headers) for headers in asked]
-    answers.append(client.head(f"/api/v1/recordings/{recording.pk}/audio"))
-    for answer in answers:
-        answer.close()
-    assert stored not in open_files()
 
 
 def test_a_newer_recording_is_not_served_from_an_old_copy(

@@ -322,18 +322,14 @@ def test_filters_are_combined_and_counted(client: APIClient, alice: User) -> Non
 def test_an_item_tells_what_there_is(client: APIClient, alice: User) -> None:
     full = make_recording(owner=alice, summary="## Plan")
     make_transcript(recording=full)
-    make_recording(
-        owner=alice, summary="", audio_key="", audio_deleted_at=moment("2024-01-01")
-    )
+    make_recording(owner=alice, summary="", audio_key="", audio_deleted_at=moment("2024-01-01"))
     bare, complete = answer(client)["recordings"]
     for name in ("has_transcription", "has_summary", "audio_available"):
         assert (complete[name], bare[name]) == (True, False)
     assert (complete["audio_duration"], bare["audio_duration"]) == (4.0, None)
 
 
-def test_a_failed_rerun_keeps_the_transcript_that_was_there(
-    client: APIClient, alice: User
-) -> None:
+def test_a_failed_rerun_keeps_the_transcript_that_was_there(client: APIClient, alice: User) -> None:
     recording = make_recording(owner=alice, status="FAILED", error_message="The engine died.")
     make_transcript(recording=recording)
     (item,) = answer(client)["recordings"]

@@ -173,9 +173,7 @@ def test_what_was_decided_at_upload_stays(
 
 
 @pytest.mark.parametrize("body", [b"{}", b""])
-def test_nothing_to_change_is_refused(
-    client: APIClient, recording: Recording, body: bytes
-) -> None:
+def test_nothing_to_change_is_refused(client: APIClient, recording: Recording, body: bytes) -> None:
     response = client.generic(
         "PATCH", f"/api/v1/recordings/{recording.pk}", body, "application/json"
     )

@@ -38,9 +38,7 @@ def test_what_waits_has_a_place_in_the_queue(client: APIClient, alice: User) -> 
     }
 
 
-def test_the_place_counts_how_owners_take_turns(
-    client: APIClient, alice: User, bob: User
-) -> None:
+def test_the_place_counts_how_owners_take_turns(client: APIClient, alice: User, bob: User) -> None:
     own = [make_recording(owner=alice, status="PENDING") for _ in range(3)]
     other = [make_recording(owner=bob, status="PENDING") for _ in range(2)]
     for recording in (*own, *other):
@@ -48,9 +46,7 @@ def test_the_place_counts_how_owners_take_turns(
     assert [status(client, recording)["queue_position"] for recording in own] == [1, 3, 5]
 
 
-def test_jobs_of_another_lane_are_not_in_the_way(
-    client: APIClient, alice: User, bob: User
-) -> None:
+def test_jobs_of_another_lane_are_not_in_the_way(client: APIClient, alice: User, bob: User) -> None:
     make_job(recording=make_recording(owner=bob), lane="text")
     recording = make_recording(owner=alice)
     make_job(recording=recording)

@@ -63,12 +63,8 @@ def test_work_is_queued_with_what_was_asked_for(
     assert recording.status == "PENDING"
 
 
-def test_what_there_is_stays_until_it_is_replaced(
-    client: APIClient, alice: User
-) -> None:
-    recording = make_recording(
-        owner=alice, status="FAILED", error_message="It died.", summary="S"
-    )
+def test_what_there_is_stays_until_it_is_replaced(client: APIClient, alice: User) -> None:
+    recording = make_recording(owner=alice, status="FAILED", error_message="It died.", summary="S")
     transcript = make_transcript(recording=recording)
     queued(client, recording)
     recording.refresh_from_db()
@@ -206,9 +202,7 @@ def test_a_wrong_value_is_refused_and_queues_nothing(
     assert not Job.objects.exists()
 
 
-def test_contradictory_speaker_counts_are_refused(
-    client: APIClient, recording: Recording
-) -> None:
+def test_contradictory_speaker_counts_are_refused(client: APIClient, recording: Recording) -> None:
     response = transcribe(client, recording, {"min_speakers": 5, "max_speakers": 2})
     assert response.status_code == 400
     assert "min_speakers" in response.json()["error"]
@@ -225,5 +219,3 @@ def test_without_audio_there_is_nothing_to_transcribe(
     sentence = "Audio has been deleted" if deleted else "No audio file"
     assert response.json() == {"error": sentence}
     assert not Job.objects.exists()
-
-

@@ -84,9 +84,7 @@ def test_srt_has_no_voice_tags(client: APIClient, recording: Recording) -> None:
     }
 
 
-def test_vtt_names_the_voice_and_escapes_the_text(
-    client: APIClient, recording: Recording
-) -> None:
+def test_vtt_names_the_voice_and_escapes_the_text(client: APIClient, recording: Recording) -> None:
     assert body(client, recording, format=" VTT ") == {
         "format": "vtt",
         "content": "WEBVTT\n\n"

@@ -95,7 +95,7 @@ def test_what_a_file_is_called_says_nothing_about_what_it_is(
         ("filename*=utf-8''%E4%BC%9A%E8%AD%B0%20%F0%9F%8E%99.wav", "会議 🎙.wav"),
         ('filename="Sprachmemo für Zoë.wav"', "Sprachmemo für Zoë.wav"),
         (r'filename="say \"hello\".wav"', 'say "hello".wav'),
-        ("filename=\"it's; a=b.wav\"", "it's; a=b.wav"),
+        ('filename="it\'s; a=b.wav"', "it's; a=b.wav"),
         ('filename="..."', "..."),
         ('filename=".."', "recording"),
         ('filename="."', "recording"),
@@ -109,9 +109,7 @@ def test_what_a_file_is_called_says_nothing_about_what_it_is(
         ('filename="%s%n{0}.wav"', "%s%n{0}.wav"),
     ],
 )
-def test_odd_names_are_accepted(
-    client: APIClient, disk: Disk, disposition: str, kept: str
-) -> None:
+def test_odd_names_are_accepted(client: APIClient, disk: Disk, disposition: str, kept: str) -> None:
     answer = post_body(client, form(file_part(wav(), disposition)))
     assert answer.status_code == 202, answer.content
     assert answer.json()["original_filename"] == kept
@@ -373,9 +371,7 @@ def padded(mp4: bytes, megabytes: float) -> bytes:
     return mp4 + struct.pack(">I4s", size, b"free") + bytes(size - 8)
 
 
-def test_of_a_video_only_the_audio_is_stored(
-    client: APIClient, disk: Disk, tmp_path: Path
-) -> None:
+def test_of_a_video_only_the_audio_is_stored(client: APIClient, disk: Disk, tmp_path: Path) -> None:
     body = created(client, media(tmp_path, "aac.mp4"), name="talk.mp4")
     assert body["mime_type"] == "audio/mp4"
     assert body["original_filename"] == "talk.mp4"
@@ -398,9 +394,7 @@ def test_a_server_that_keeps_video_does_so_unless_told_otherwise(
 
 
 @pytest.mark.parametrize("flag", [True, False])
-def test_for_audio_the_flag_is_only_remembered(
-    client: APIClient, disk: Disk, flag: bool
-) -> None:
+def test_for_audio_the_flag_is_only_remembered(client: APIClient, disk: Disk, flag: bool) -> None:
     created(client, keep_audio_only=str(flag))
     assert disk.files()[0].read_bytes() == wav()
     assert Recording.objects.get().keep_audio_only == flag
@@ -426,5 +420,3 @@ def test_when_the_row_cannot_be_written_the_bytes_go_too(
     assert answer.json() == {"error": "Internal server error"}
     assert not Recording.objects.exists()
     assert disk.files() == []
-
-

@@ -1,0 +1,326 @@
+"""Nothing that a client can send is a server error: every route, every field, every kind of nonsense.
+
+The database is part of it: what PostgreSQL cannot hold must be refused before it gets there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.http import HttpResponse
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from recordings.models import Recording
+from tests.factories import make_recording, make_transcript
+from tests.recordings.api.test_upload import BAD_HINTS
+from tests.recordings.api.uploading import UPLOAD, field_part, file_part, form, post_body, wav
+from tests.routes import METHODS, Route, v1_routes
+
+pytestmark = pytest.mark.django_db
+
+ANSWERS = {200, 202, 400, 403, 404, 405, 413, 415}
+ROUTES = v1_routes()
+PAGES = {"docs", "openapi.json"}
+
+WRITES = {
+    "PATCH recordings/{pk}": [
+        "title",
+        "participants",
+        "notes",
+        "summary",
+        "meeting_date",
+        "is_inbox",
+        "is_highlighted",
+        "folder_id",
+        "keep_audio_only",
+        "unknown",
+    ],
+    "PUT recordings/{pk}/notes": ["notes"],
+    "PUT recordings/{pk}/summary": ["summary"],
+    "POST recordings/{pk}/transcribe": [
+        "language",
+        "min_speakers",
+        "max_speakers",
+        "hotwords",
+        "initial_prompt",
+        "transcription_model",
+    ],
+}
+QUERIES = {
+    "GET recordings": [
+        "page",
+        "per_page",
+        "status",
+        "sort_by",
+        "sort_order",
+        "date_from",
+        "date_to",
+        "tag_id",
+        "q",
+        "inbox",
+        "starred",
+        "folder_id",
+        "unknown",
+    ],
+    "GET recordings/{pk}": ["format", "include"],
+    "GET recordings/{pk}/transcript": ["format"],
+    "GET recordings/{pk}/audio": ["download"],
+    "GET recordings/{pk}/status": ["format"],
+}
+
+# JSON texts, as sent: some of them no JSON library would write.
+VALUES = [
+    *("null", "true", "false", "0", "-1", "1.5", "-0.0", "1e400", "-1e400", "1" * 30, "9" * 5000),
+    *("9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e3", "NaN"),
+    *('""', '" "', '"x"', '"true"', '"0"', '"-1"', '"null"', '"\\u0000"', '"a\\u0000b"'),
+    *('"\\ud800"', '"\\udfff\\ud800"', '"\\uffff"', '"\\u202e"', '"\\ud83c\\udf99"', '"\\r\\n"'),
+    *('"2024-01-15T10:00:00Z"', '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-14:00"'),
+    *('"2024-W03-1"', '"20240115T100000,5+0530"', '"24:00"', '"%s%n"', '"../../etc/passwd"'),
+    *("[]", "{}", "[null]", '[""]', "[1,2,3]", '{"a":1}', '{"$gt":""}', '{"":{"":[]}}'),
+    *('"' + "x" * 300 + '"', '"' + "é" * 12_000 + '"', "[" * 500 + "]" * 500),
+    '{"a":' * 500 + "1" + "}" * 500,
+]
+BODIES = [
+    *(b"", b" ", b"\0", b"\xff\xfe{}", b"{", b"}", b"{]", b"nonsense", b"'a'", b'{"a":1,}', b"[,]"),
+    *(b"null", b"true", b"5", b'"text"', b"[]", b"[1]", b"[{}]", b"NaN", b"{}{}", b'{"title"}'),
+    *(b"[" * 100_000, b'{"a":' * 100_000, b'{"title":"' + b"x" * 100, b'\xef\xbb\xbf{"title":"x"}'),
+    *(b'{"title":"\xff"}', b'{"title":"\xed\xa0\x80"}', b"a=b&c=d", b"--x\r\n\r\n--x--"),
+    b'{"title":"a","title":["b"]}',
+]
+MEDIA_TYPES = [
+    *("application/json", "text/plain", "application/x-www-form-urlencoded", "", "/", "*/*"),
+    *("multipart/form-data", "multipart/form-data; boundary=x", "application/json; charset=utf-7"),
+    *("application/json; charset=nonsense", "APPLICATION/JSON", "application/xml", "é", "a" * 5000),
+]
+QUERY_VALUES = [
+    *("%00", "a%00b", "%FF%FE", "%ED%A0%80", "%", "%zz", "'", "%22", "%3Cb%3E", "x" * 60_000),
+    *("0", "-1", "1.5", "1e9", "9" * 18, "9" * 19, "9" * 5000, "NaN", "null", "true", "[]", "{}"),
+    *("%E2%80%AE", "%F0%9F%8E%99", "٣", "%09", "%0D%0A", "2024-01-15", "0001-01-01", "9999-12-31"),
+    *("2024-01-15T10:00:00%2B05:00", "2024-01-15T10:00:00+05:00", "0001-01-01T00:00:00%2B14:00"),
+    *("+2AA-", "%2B2AA-", "\\ud800", "a,b,,c", ",", "none", "all", "created_at", "owner__password"),
+]
+IDS = [
+    *(
+        "0",
+        "00",
+        "-1",
+        "abc",
+        "1.5",
+        "1e3",
+        "%00",
+        "%31",
+        "٣",
+        "９",
+        "",
+        " ",
+        "..",
+        "1;",
+        "1'",
+        "null",
+    ),
+    *("9223372036854775807", "9223372036854775808", "9" * 20, "9" * 5000, "true", "{pk}", "1%2F2"),
+]
+
+
+@pytest.fixture
+def recording(alice: User) -> Recording:
+    key = default_storage.save("audio/1/2024/01/junk.wav", ContentFile(wav()))
+    made = make_recording(owner=alice, audio_key=key)
+    make_transcript(recording=made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _an_error_here_is_an_answer(client: APIClient) -> None:
+    client.raise_request_exception = False
+
+
+class Sweep:
+    """Collects what was answered wrongly, so that one run shows all of it."""
+
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+
+    def __enter__(self) -> Sweep:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if error == (None, None, None):
+            assert not self.wrong, "\n".join(self.wrong)
+
+    def look(self, response: HttpResponse, *sent: Any) -> None:
+        complaint = complaint_about(response)
+        if complaint:
+            self.wrong.append(f"{complaint}: {' '.join(str(part)[:80] for part in sent)}")
+        response.close()
+
+
+def complaint_about(response: HttpResponse) -> str | None:
+    if response.status_code not in ANSWERS:
+        return f"status {response.status_code}"
+    if response.status_code < 300:
+        return None
+    if response["Content-Type"] != "application/json":
+        return f"{response.status_code} as {response['Content-Type']}"
+    error = response.json().get("error")
+    if not isinstance(error, str) or not error or len(error) > 300:
+        return f"{response.status_code} without a sentence: {error!r}"
+    return None
+
+
+def send(
+    client: APIClient, method: str, url: str, body: bytes, media_type: str = "application/json"
+) -> HttpResponse:
+    # The client takes a body of a type that it does not know only through the environment.
+    environ = {"CONTENT_TYPE": media_type, "wsgi.input": io.BytesIO(body)}
+    return client.generic(method, url, body, CONTENT_LENGTH=str(len(body)), **environ)
+
+
+def of(name: str) -> Route:
+    return next(route for route in ROUTES if str(route) == name)
+
+
+def test_the_table_of_bodies_has_every_route_that_takes_json() -> None:
+    takes = {str(route) for route in ROUTES if route.method in ("POST", "PUT", "PATCH")}
+    assert takes - {"POST recordings/upload"} == set(WRITES)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [(name, field) for name, fields in WRITES.items() for field in fields]
+)
+def test_no_value_of_a_field_breaks_anything(
+    client: APIClient, recording: Recording, name: str, field: str
+) -> None:
+    route = of(name)
+    with Sweep() as sweep:
+        for value in VALUES:
+            body = f'{{"{field}": {value}}}'.encode()
+            sweep.look(send(client, route.method, route.url(recording.pk), body), value)
+            # What was stored can be read again.
+            sweep.look(client.get(f"/api/v1/recordings/{recording.pk}"), "read after", value)
+            recording.jobs.all().delete()
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_no_body_breaks_anything(client: APIClient, recording: Recording, name: str) -> None:
+    route = of(name)
+    with Sweep() as sweep:
+        for body in BODIES:
+            sweep.look(send(client, route.method, route.url(recording.pk), body), body)
+        for media_type in MEDIA_TYPES:
+            response = send(client, route.method, route.url(recording.pk), b"{}", media_type)
+            sweep.look(response, media_type)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(name, each) for name, all_ in QUERIES.items() for each in all_]
+)
+def test_no_query_breaks_anything(
+    client: APIClient, recording: Recording, name: str, parameter: str
+) -> None:
+    url = of(name).url(recording.pk)
+    with Sweep() as sweep:
+        for value in QUERY_VALUES:
+            query = f"{parameter}={value}"
+            sweep.look(client.get(url, QUERY_STRING=query), query)
+        for query in (f"{parameter}", f"{parameter}=&{parameter}=x", f"{parameter}[]=1", "&&=&=="):
+            sweep.look(client.get(url, QUERY_STRING=query), query)
+        for charset in ("utf-7", "idna", "unicode_escape", "rot13", "nonsense"):
+            headers = {"CONTENT_TYPE": f"text/plain; charset={charset}"}
+            sweep.look(client.get(url, QUERY_STRING=f"{parameter}=%2B2AA-", **headers), charset)
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if "{pk}" in route.path], ids=str)
+def test_no_id_breaks_anything(client: APIClient, route: Route) -> None:
+    with Sweep() as sweep:
+        for pk in IDS:
+            response = send(client, route.method, route.url(pk), b'{"title":"x"}')
+            sweep.look(response, route.method, route.url(pk))
+            if response.status_code not in (404, 405):
+                sweep.wrong.append(f"{response.status_code} for {pk!r}")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_a_trailing_slash_is_not_found_and_never_a_redirect(
+    client: APIClient, recording: Recording, route: Route
+) -> None:
+    response = send(client, route.method, f"{route.url(recording.pk)}/", b"{}")
+    assert response.status_code == 404
+    assert response.json() == {"error": "Not found"}
+
+
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES} - PAGES))
+def test_a_wrong_method_is_refused_in_json(
+    client: APIClient, recording: Recording, path: str
+) -> None:
+    known = {route.method for route in ROUTES if route.path == path}
+    for method in {name.upper() for name in METHODS} - known:
+        response = send(client, method, f"/api/v1/{path.replace('{pk}', str(recording.pk))}", b"{}")
+        assert response.status_code == 405
+        assert response.json() == {"error": "Method not allowed"}
+        assert set(response["Allow"].split(", ")) >= known
+
+
+HEADERS = [
+    {"Accept": "text/html"},
+    {"Accept": "audio/*"},
+    {"Accept": "nonsense"},
+    {"Accept": ",;,;q=x"},
+    {"Accept": "application/json; indent=9999999999"},
+    {"Range": "bytes=9999999999999999999-"},
+    {"If-None-Match": '"' * 5000},
+    {"If-Modified-Since": "Mon, 99 Foo 0000 99:99:99 GMT"},
+    {"If-Match": "W/"},
+    {"Host": "evil.example"},
+    {"X-Forwarded-For": "nonsense,,"},
+    {"X-HTTP-Method-Override": "DELETE"},
+    {"Transfer-Encoding": "chunked"},
+    {"Cookie": "sessionid=%00; csrftoken=x"},
+    {"Expect": "100-continue"},
+]
+# A body that may be there and whose length nobody knows; an error that is about a copy the client has.
+ALSO = {411, 412, 416}
+
+
+@pytest.mark.parametrize("headers", HEADERS, ids=str)
+def test_no_header_breaks_anything(
+    client: APIClient, recording: Recording, headers: dict[str, str]
+) -> None:
+    with Sweep() as sweep:
+        for route in ROUTES:
+            if route.method == "DELETE":
+                continue
+            body = b"" if route.method == "GET" else b"{}"
+            url = route.url(recording.pk)
+            response = client.generic(route.method, url, body, "application/json", headers=headers)
+            if response.status_code not in ALSO:
+                sweep.look(response, route, headers)
+
+
+def upload_fields() -> Iterator[tuple[str, bytes]]:
+    values = [b"", b"\0", b"\xff\xfe", b"a\0b", b"\xed\xa0\x80", b"x" * 20_000, b"-1", b"NaN"]
+    values += [b"[]", b"{}", b"null", "٣".encode(), b"9" * 5000, b"+2AA-", b"\r\n"]
+    for name in sorted({name for name, _ in BAD_HINTS} | {"tag_ids", "tag_ids[x]", "file", ""}):
+        yield from ((name, value) for value in values)
+
+
+def test_no_field_of_an_upload_breaks_anything(client: APIClient) -> None:
+    with Sweep() as sweep:
+        for name, value in upload_fields():
+            response = post_body(client, form(field_part(name, value), file_part(wav(0.05))))
+            sweep.look(response, name, value)
+            if name != "file" and response.status_code != 202:
+                sweep.wrong.append(f"{name}={value[:20]!r} cost a recording")
+
+
+def test_no_body_of_an_upload_breaks_anything(client: APIClient) -> None:
+    with Sweep() as sweep:
+        for media_type in MEDIA_TYPES:
+            for body in (*BODIES[:8], form(), form(file_part(b""))):
+                sweep.look(send(client, "POST", UPLOAD, body, media_type), media_type, body)
