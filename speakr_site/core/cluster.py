@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 import django_q.cluster
+from django.db import connections
 
 from speakr_site.core import queue
 from speakr_site.core.processes import die_with_parent
@@ -38,10 +39,35 @@ class WatchfulSentinel(django_q.cluster.Sentinel):
         super().stop()
 
 
-def use_watchful_sentinel() -> None:
-    """Makes clusters started in this process use it; django-q2 has no setting for the class.
+class ObedientCluster(django_q.cluster.Cluster):
+    """Keeps a signal to stop that comes while the cluster still starts; django-q2 forgets it."""
 
-    Whatever such a cluster forks (sentinel, workers, pusher, monitor) dies with its parent.
+    def __init__(self) -> None:
+        self._has_started = self._must_stop = False
+        super().__init__()
+
+    def sig_handler(self, signum: int, frame: Any) -> None:
+        self._must_stop = True
+        if self._has_started:
+            super().sig_handler(signum, frame)
+
+    def start(self) -> int:
+        pid = super().start()
+        self._has_started = True
+        if self._must_stop:
+            self.stop()
+        return pid
+
+
+def run_cluster() -> None:
+    """Serves the lane that Q_CLUSTER_NAME names, in this process, until SIGTERM or SIGINT.
+
+    Whatever it forks (sentinel, workers, pusher, monitor) dies with the process that forked it.
     """
+    # django-q2 has no setting for the class.
     django_q.cluster.Sentinel = WatchfulSentinel
     os.register_at_fork(after_in_child=die_with_parent)
+    queue.ask_for_stamp()
+    # A connection must not be shared with the processes forked next.
+    connections.close_all()
+    ObedientCluster().start()

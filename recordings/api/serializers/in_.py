@@ -75,7 +75,10 @@ class RecordingFilterSerializer(serializers.Serializer):
     sort_order = QueryChoiceField(choices=["asc", "desc"], required=False)
     date_from = UtcDateTimeField(required=False)
     date_to = UtcDateTimeField(required=False, end_of_day=True)
-    q = serializers.CharField(required=False, help_text="Part of the title or the participants.")
+    # SQLite refuses a pattern of 50,000 bytes; no title and no list of participants is longer.
+    q = serializers.CharField(
+        required=False, max_length=500, help_text="Part of the title or the participants."
+    )
     inbox = QueryBooleanField(required=False)
     starred = QueryBooleanField(required=False)
     tag_id = QueryIntegerField(required=False)

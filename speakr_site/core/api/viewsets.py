@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from django.db import models
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from django.utils.text import capfirst
 from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 from rest_framework.metadata import BaseMetadata
@@ -63,6 +64,12 @@ class ScopedViewSet(GenericViewSet):
     renderer_classes = [JSONRenderer, ReadableRenderer]
     content_negotiation_class = LenientNegotiation
     metadata_class = AllowedMethods
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        # The charset of a Content-Type would decode the query too, and some of them to what no
+        # database and no answer can hold.
+        request.encoding = "utf-8"
+        return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -96,7 +96,7 @@ BODIES = [
 MEDIA_TYPES = [
     *("application/json", "text/plain", "application/x-www-form-urlencoded", "", "/", "*/*"),
     *("multipart/form-data", "multipart/form-data; boundary=x", "application/json; charset=utf-7"),
-    *("application/json; charset=nonsense", "APPLICATION/JSON", "application/xml", "é", "a" * 5000),
+    *("application/json; charset=nonsense", "APPLICATION/JSON", "application/xml", "é", "a" * 200),
 ]
 QUERY_VALUES = [
     *("%00", "a%00b", "%FF%FE", "%ED%A0%80", "%", "%zz", "'", "%22", "%3Cb%3E", "x" * 60_000),
@@ -105,6 +105,7 @@ QUERY_VALUES = [
     *("2024-01-15T10:00:00%2B05:00", "2024-01-15T10:00:00+05:00", "0001-01-01T00:00:00%2B14:00"),
     *("+2AA-", "%2B2AA-", "\\ud800", "a,b,,c", ",", "none", "all", "created_at", "owner__password"),
 ]
+CHARSETS = ["utf-7", "unicode_escape", "utf-16", "nonsense"]
 IDS = [
     *(
         "0",
@@ -158,7 +159,6 @@ class Sweep:
         complaint = complaint_about(response)
         if complaint:
             self.wrong.append(f"{complaint}: {' '.join(str(part)[:80] for part in sent)}")
-        response.close()
 
 
 def complaint_about(response: HttpResponse) -> str | None:
@@ -177,9 +177,15 @@ def complaint_about(response: HttpResponse) -> str | None:
 def send(
     client: APIClient, method: str, url: str, body: bytes, media_type: str = "application/json"
 ) -> HttpResponse:
-    # The client takes a body of a type that it does not know only through the environment.
-    environ = {"CONTENT_TYPE": media_type, "wsgi.input": io.BytesIO(body)}
-    return client.generic(method, url, body, CONTENT_LENGTH=str(len(body)), **environ)
+    # Django's own stand-in for a socket fails when more is read than was sent.
+    environ = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    return client.generic(method, url, body, media_type, **environ)
+
+
+def ask(client: APIClient, url: str, query: str, media_type: str = "") -> HttpResponse:
+    # A server hands a query string on as Latin-1.
+    raw = query.encode().decode("latin-1")
+    return client.generic("GET", url, "", media_type, QUERY_STRING=raw)
 
 
 def of(name: str) -> Route:
@@ -228,12 +234,12 @@ def test_no_query_breaks_anything(
     with Sweep() as sweep:
         for value in QUERY_VALUES:
             query = f"{parameter}={value}"
-            sweep.look(client.get(url, QUERY_STRING=query), query)
+            sweep.look(ask(client, url, query), query)
         for query in (f"{parameter}", f"{parameter}=&{parameter}=x", f"{parameter}[]=1", "&&=&=="):
-            sweep.look(client.get(url, QUERY_STRING=query), query)
-        for charset in ("utf-7", "idna", "unicode_escape", "rot13", "nonsense"):
-            headers = {"CONTENT_TYPE": f"text/plain; charset={charset}"}
-            sweep.look(client.get(url, QUERY_STRING=f"{parameter}=%2B2AA-", **headers), charset)
+            sweep.look(ask(client, url, query), query)
+        for charset in CHARSETS:
+            media_type = f"text/plain; charset={charset}"
+            sweep.look(ask(client, url, f"{parameter}=%2B%32%41%41%2D%ff", media_type), charset)
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if "{pk}" in route.path], ids=str)
@@ -268,7 +274,6 @@ def test_a_wrong_method_is_refused_in_json(
 
 
 HEADERS = [
-    {"Accept": "text/html"},
     {"Accept": "audio/*"},
     {"Accept": "nonsense"},
     {"Accept": ",;,;q=x"},

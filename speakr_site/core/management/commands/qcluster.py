@@ -1,24 +1,23 @@
-"""django-q2's own command, with our sentinel. Name the lane with Q_CLUSTER_NAME=gpu (or text)."""
+"""In the place of django-q2's command: one lane's cluster, until SIGTERM or Ctrl-C.
+
+The lane is named by Q_CLUSTER_NAME=gpu (or text); without it, it is the default one.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
-from django_q.management.commands.qcluster import Command as ClusterCommand
+from django.core.management.base import BaseCommand
 
-from speakr_site.core.cluster import use_watchful_sentinel
+from speakr_site.core.cluster import run_cluster
 from speakr_site.core.processes import die_with_parent
-from speakr_site.core.queue import ask_for_stamp
 
 
-class Command(ClusterCommand):
+class Command(BaseCommand):
+    help = __doc__
+
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.SUPERVISED:
             die_with_parent()
-        use_watchful_sentinel()
-        ask_for_stamp()
-        # A connection must not be shared with the processes forked next.
-        connections.close_all()
-        super().handle(*args, **options)
+        run_cluster()
