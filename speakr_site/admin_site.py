@@ -6,7 +6,6 @@ import shutil
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, Min, Q, QuerySet, Sum
@@ -15,10 +14,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from recordings.models import Job, Recording
+from recordings.services.lanes import healthy_lanes
 from speakr_site.core import attempts
 from speakr_site.core.models import Canary
 
-CANARY_FRESH = timedelta(minutes=3)
 FAILURES_SHOWN = timedelta(days=1)
 LOGIN_GROUP = "logins"
 
@@ -83,23 +83,24 @@ class SpeakrAdminSite(admin.AdminSite):
 
 
 def overview() -> dict[str, Any]:
-    """What the front page's cards show. Three queries, however much there is."""
+    """What the front page's cards show. Five queries, however much there is."""
     now = timezone.now()
     jobs = {row["lane"]: row for row in _jobs_by_lane(now - FAILURES_SHOWN)}
+    healthy = healthy_lanes()
     canaries = dict(Canary.objects.values_list("lane", "stamped_at"))
     names = [settings.Q_CLUSTER["name"], *settings.Q_CLUSTER["ALT_CLUSTERS"]]
     lanes = [
         {
             "name": name,
             "stamped_at": canaries.get(name),
-            "is_fresh": name in canaries and now - canaries[name] < CANARY_FRESH,
+            "is_healthy": name in healthy,
             "has_jobs": name in settings.LANE_TASKS,
             **{key: jobs.get(name, {}).get(key, 0) for key in ("waiting", "running", "failed")},
         }
         for name in names
     ]
     oldest = [row["oldest"] for row in jobs.values() if row["oldest"]]
-    recordings = apps.get_model("recordings.Recording").objects.exclude(audio_key="")
+    recordings = Recording.objects.exclude(audio_key="")
     return {
         "lanes": lanes,
         "oldest_waiting": min(oldest, default=None),
@@ -109,15 +110,14 @@ def overview() -> dict[str, Any]:
 
 
 def _jobs_by_lane(failed_since: datetime) -> QuerySet:
-    job = apps.get_model("recordings.Job")
-    queued = Q(status=job.Status.QUEUED)
-    failed = Q(status=job.Status.FAILED, finished_at__gte=failed_since)
+    queued = Q(status=Job.Status.QUEUED)
+    failed = Q(status=Job.Status.FAILED, finished_at__gte=failed_since)
     return (
-        job.objects.order_by()
+        Job.objects.order_by()
         .values("lane")
         .annotate(
             waiting=Count("pk", filter=queued),
-            running=Count("pk", filter=Q(status=job.Status.RUNNING)),
+            running=Count("pk", filter=Q(status=Job.Status.RUNNING)),
             failed=Count("pk", filter=failed),
             oldest=Min("queued_at", filter=queued),
         )

@@ -14,7 +14,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True, order=True)
 class Route:
-    """`path`: below /api/v1/, with {pk} for an id. `action`: of the viewset; the method elsewhere."""
+    """`path`: below /api/v1/, with {pk} for an id. `action`: of the viewset, or the method."""
 
     path: str
     method: str

@@ -1,7 +1,8 @@
-"""The examples of the API reference: every key, its type, and no key that is not named there or here.
+"""The examples of the API reference: every key, its type, and no key that nobody named.
 
-The reference wins over everything else, so its examples stand here as they stand there. Every answer is also held
-against the OpenAPI document, which is what binds api/shapes.py to serializers/out.py.
+The reference wins over everything else, so its examples stand here as they stand there. Every
+answer is also held against the OpenAPI document, which is what binds api/shapes.py to
+serializers/out.py.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ OURS = {
 def assert_like(
     example: Any, answer: Any, *, ours: frozenset[str] = frozenset(), at: str = ""
 ) -> None:
-    """Same keys and types, all the way down; lists by their first element; null fits any type but an id's."""
+    """Same keys and types, all the way down; null fits any type but an id's."""
     if isinstance(example, dict) and answer is not None:
         assert isinstance(answer, dict), at
         named = {key for key in ours if "." not in key}

@@ -1,5 +1,7 @@
-"""The form of an upload, read so that a bad hint never costs a recording (http-contract.md, 0.1.16): what cannot be used
-is left out and named in a warning."""
+"""The form of an upload, read so that a bad hint never costs a recording.
+
+What cannot be used is left out and named in a warning (http-contract.md, 0.1.16).
+"""
 
 from __future__ import annotations
 
@@ -128,7 +130,7 @@ class UploadForm:
         except (ValueError, RecursionError):
             document = None
         if not is_variables(document):
-            self._warn("prompt_variables is not a JSON object of texts within the limits and was left out")
+            self._warn("prompt_variables is no JSON object of texts within limits and was left out")
             return {}
         return document
 
@@ -193,5 +195,3 @@ def is_variables(document: Any) -> bool:
 def shown(value: str) -> str:
     """A value as a warning quotes it."""
     return repr(value[:60])
-
-

@@ -1,5 +1,7 @@
-"""The form of an upload on its way in: the file goes to disk, is hashed as it passes, and does not stay when the body
-was cut off or is no form."""
+"""The form of an upload on its way in.
+
+The file goes to disk, is hashed as it passes, and does not stay when the body was cut off.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,13 @@ MALFORMED = "The form is malformed"
 # Room for what a client may write after the final boundary.
 TAIL_BYTES = 4096
 NAMELESS = "recording"
-# A name of 500 characters takes 6 KB in percent-encoding, and some clients send it twice; Django reads 1 KB.
+# A name of 500 characters takes 6 KB in percent-encoding, and some clients send it twice; Django
+# reads no more than 1 KB of a part's header.
 multipartparser.MAX_TOTAL_HEADER_SIZE = 16 * 1024
 
 
 class HashingUploadHandler(TemporaryFileUploadHandler):
-    """Gives files two more attributes: `sha256` (64 hex characters) and `full_name` (the base name, uncut)."""
+    """Gives files two more attributes: `sha256` (64 hex characters), `full_name` (uncut)."""
 
     def handle_raw_input(
         self, input_data: Any, META: Any, content_length: int, boundary: bytes, encoding: Any = None
@@ -78,7 +81,7 @@ class _Watched:
 
 
 class UploadParser(parsers.MultiPartParser):
-    """A form in UTF-8, whatever charset the client names: some decode to what no database can hold."""
+    """A form in UTF-8, whatever the client says: some charsets give what no database can hold."""
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Any = None

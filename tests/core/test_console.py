@@ -105,6 +105,7 @@ def test_the_cards_say_what_works_and_what_waits(console: Client, alice: User) -
                 status=status,
                 queued_at=now - timedelta(hours=number),
                 finished_at=now if status == Job.Status.FAILED else None,
+                lease_expires_at=now + timedelta(seconds=30),
             )
     long_ago = now - timedelta(days=9)
     make_job(
@@ -112,13 +113,14 @@ def test_the_cards_say_what_works_and_what_waits(console: Client, alice: User) -
         status=Job.Status.FAILED,
         finished_at=long_ago,
     )
-    Canary.objects.create(lane="gpu", stamped_at=now, host="x", pid=1)
+    # A worker that is busy cannot stamp; its lease speaks for it.
+    Canary.objects.create(lane="gpu", stamped_at=now - timedelta(hours=1), host="x", pid=1)
     Canary.objects.create(lane="text", stamped_at=now - timedelta(minutes=4), host="x", pid=1)
 
     page = console.get(INDEX)
     lanes = {lane["name"]: lane for lane in page.context["lanes"]}
     assert [lanes["gpu"][key] for key in ("waiting", "running", "failed")] == [3, 1, 2]
-    assert {name: lane["is_fresh"] for name, lane in lanes.items()} == {
+    assert {name: lane["is_healthy"] for name, lane in lanes.items()} == {
         "speakr": False,
         "gpu": True,
         "text": False,

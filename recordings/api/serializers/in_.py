@@ -119,12 +119,8 @@ class DetailQuerySerializer(serializers.Serializer):
 class RecordingPatchSerializer(serializers.Serializer):
     title = TextField(required=False, allow_null=True, allow_blank=True, max_length=200)
     participants = TextField(required=False, allow_null=True, allow_blank=True, max_length=500)
-    notes = TextField(
-        required=False, allow_null=True, allow_blank=True, trim_whitespace=False
-    )
-    summary = TextField(
-        required=False, allow_null=True, allow_blank=True, trim_whitespace=False
-    )
+    notes = TextField(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
+    summary = TextField(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
     meeting_date = UtcDateTimeField(required=False, allow_null=True)
     is_inbox = StrictBooleanField(required=False)
     is_highlighted = StrictBooleanField(required=False)

@@ -1,4 +1,7 @@
-"""GET /recordings/{id}/audio: ranges, conditions, names (http-contract.md, 10.3; RFC 9110, 13 and 14)."""
+"""GET /recordings/{id}/audio: ranges, conditions, names.
+
+http-contract.md, 10.3; RFC 9110, sections 13 and 14.
+"""
 
 from __future__ import annotations
 

@@ -117,6 +117,7 @@ def test_an_unknown_word_is_refused_with_those_that_are_known(
         ("folder_id", "mine"),
         ("folder_id", "-1"),
         ("q", "a\0b"),
+        ("q", "x" * 60_000),
     ],
 )
 def test_a_malformed_value_is_refused(client: APIClient, name: str, value: str) -> None:
@@ -162,7 +163,7 @@ def test_no_recording_carries_an_unknown_tag(client: APIClient, alice: User) -> 
         ("Alice, Da", ["Weekly"]),
         ("alpha", []),
         ("'; drop table", []),
-        ("x" * 4000, []),
+        ("x" * 500, []),
     ],
 )
 def test_a_search_finds_a_part_of_title_or_participants(

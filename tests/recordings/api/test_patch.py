@@ -1,4 +1,7 @@
-"""PATCH /recordings/{id}: what may change, and that all of it changes or nothing (http-contract.md, 8.8)."""
+"""PATCH /recordings/{id}: what may change, and that all of it changes or nothing.
+
+http-contract.md, 8.8.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""POST /recordings/{id}/transcribe: queueing, the same work and other work (http-contract.md, 0.1.3, 0.1.20, 9.1)."""
+"""POST /recordings/{id}/transcribe: queueing, the same work and other work.
+
+http-contract.md, 0.1.3, 0.1.20, 9.1.
+"""
 
 from __future__ import annotations
 

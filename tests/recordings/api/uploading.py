@@ -1,4 +1,4 @@
-"""Bytes and forms for the tests of the API: tiny recordings, and multipart bodies written by hand."""
+"""Bytes and forms for the tests of the API: tiny recordings, multipart bodies written by hand."""
 
 from __future__ import annotations
 
