@@ -256,12 +256,16 @@ def test_two_instances_run_side_by_side_and_one_dies_with_its_supervisor(
 
 
 def test_one_ctrl_c_stops_everything_cleanly(instance: Instance) -> None:
-    descendants = psutil.Process(instance.process.pid).children(recursive=True)
+    descendants = {
+        process.pid for process in psutil.Process(instance.process.pid).children(recursive=True)
+    }
     # A terminal sends it to the whole foreground group.
     os.killpg(instance.process.pid, signal.SIGINT)
     assert instance.process.wait(STOP_SECONDS) == 0
     assert not instance.processes()
-    assert not [process for process in descendants if process.is_running()]
+    alive = {pid for pid in descendants if psutil.pid_exists(pid)}
+    # What ends after its parent may wait for this machine's init to notice.
+    assert alive == zombies(alive)
     assert "Traceback" not in instance.console
     for program in ("web", "cluster", "gpu", "text", "watch"):
         assert "Traceback" not in instance.log(program), program

@@ -115,6 +115,7 @@ def transcribe(
             # Windows are stored whole, so a stop between two loses nothing.
             if lease.should_stop():
                 raise TranscriptionCancelled
+            lease.progress(Job.Stage.TRANSCRIBING, _share(start, audio))
             heard = connector.transcribe(
                 TranscriptionRequest(
                     wav=audio.wav,
@@ -138,7 +139,6 @@ def transcribe(
             done[index] = _keep_window(job, index, (start, end), heard)
         if done[index]["segments"]:
             spoken = spoken or done[index]["language"]
-        lease.progress(Job.Stage.TRANSCRIBING, _share(end, audio))
     results = [done[index] for index in range(len(audio.windows))]
     segments = stitch([from_document(result["segments"]) for result in results])
     return Heard(
@@ -159,6 +159,7 @@ def diarize(audio: Audio, heard: Heard, options: TranscriptionOptions, lease: Le
     diarizer = engines.diarizer()
     if heard.is_labelled or not heard.segments or diarizer is None:
         return Voices((), heard.embeddings)
+    lease.progress(Job.Stage.DIARIZING, TRANSCRIBED)
     for attempt in range(1, DIARIZATION_TRIES + 1):
         try:
             found = diarizer.diarize(

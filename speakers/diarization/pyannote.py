@@ -1,7 +1,7 @@
 """pyannote.audio 4 with community-1 from a local folder: the only file that touches it and torch.
 
-Optional, meant for a GPU. The caller's process must set PYANNOTE_METRICS_ENABLED=0 (it reports
-durations to its makers otherwise) and HF_HUB_OFFLINE=1 before anything is imported here.
+Optional, meant for a GPU. The caller's process must set PYANNOTE_METRICS_ENABLED=0, as
+engine_host.py does, before anything is imported here: it reports durations to its makers otherwise.
 """
 
 from __future__ import annotations

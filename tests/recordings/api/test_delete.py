@@ -11,6 +11,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from recordings.models import Job, Recording, RecordingSpeaker, Transcript
+from recordings.services.removal import delete_recording
+from speakr_site.core.errors import NotAllowed
 from tests.factories import make_job, make_recording, make_transcript
 from tests.recordings.api.conftest import Disk
 from tests.recordings.api.uploading import upload
@@ -87,6 +89,13 @@ def test_only_the_owner_deletes(
     response = api(request.getfixturevalue(person)).delete(url(recording.pk))
     assert response.status_code == 403
     assert response.json() == {"error": "Permission denied - only owner can delete"}
+    assert Recording.objects.filter(pk=recording.pk).exists()
+
+
+def test_the_service_refuses_too_whoever_calls_it(alice: User, otto: User) -> None:
+    recording = make_recording(owner=alice)
+    with pytest.raises(NotAllowed, match="only owner can delete"):
+        delete_recording(recording=recording, by=otto)
     assert Recording.objects.filter(pk=recording.pk).exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -309,3 +310,17 @@ def test_when_the_row_cannot_be_written_the_bytes_go_too(
     assert answer.json() == {"error": "Internal server error"}
     assert not Recording.objects.exists()
     assert disk.files() == []
+
+
+def test_a_session_with_a_csrf_token_uploads_too(alice: User, disk: Disk) -> None:
+    """The form is read by Django then, before the API has a say."""
+    browser = APIClient(enforce_csrf_checks=True, headers={"X-CSRFToken": "x" * 32})
+    browser.force_login(alice)
+    browser.cookies["csrftoken"] = "x" * 32
+    body = form(file_part(wav()), field_part("title", "From a browser"))
+    assert post_body(browser, body[:2000], announced=len(body)).status_code == 400
+    assert disk.files() == []
+    answer = post_body(browser, body)
+    assert answer.status_code == 202, answer.content
+    assert answer.json()["title"] == "From a browser"
+    assert Recording.objects.get().sha256 == hashlib.sha256(wav()).hexdigest()
