@@ -53,6 +53,10 @@ def resolve(hints: Hints, *, owner: User, system: SystemSettings) -> Transcripti
     min_speakers, max_speakers = hints.min_speakers, hints.max_speakers
     if min_speakers is None and max_speakers is None:
         min_speakers, max_speakers = settings.ASR_MIN_SPEAKERS, settings.ASR_MAX_SPEAKERS
+    # A model that nobody listed is as good as none: the default is taken.
+    model = hints.transcription_model
+    if model and not is_selectable(model, system):
+        model = None
     return TranscriptionOptions(
         language=language or None,
         min_speakers=min_speakers,
@@ -65,7 +69,7 @@ def resolve(hints: Hints, *, owner: User, system: SystemSettings) -> Transcripti
             owner.transcription_initial_prompt,
             system.admin_default_initial_prompt,
         ),
-        model=_first(hints.transcription_model, system.transcription_default_model),
+        model=_first(model, system.transcription_default_model),
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
 
 from recordings.languages import language_code
 from recordings.models.recording import SORT_COLUMNS, Recording, RecordingFilter
-from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints, is_selectable
+from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints
 from speakr_site.core.api.fields import (
     QueryBooleanField,
     QueryIntegerField,
@@ -20,7 +19,6 @@ from speakr_site.core.api.fields import (
     UtcDateTimeField,
 )
 from speakr_site.core.errors import FeatureDisabled, InvalidInput
-from speakr_site.core.system import SystemSettings
 
 STATUS_GROUPS = {
     "all": (),
@@ -196,13 +194,8 @@ class TranscribeSerializer(serializers.Serializer):
             )
         return given
 
-    def hints(self, system: SystemSettings) -> Hints:
-        """A model that nobody listed is as good as none: the default is taken."""
-        hints = Hints(**self.validated_data)
-        model = hints.transcription_model
-        if model and not is_selectable(model, system):
-            return replace(hints, transcription_model=None)
-        return hints
+    def hints(self) -> Hints:
+        return Hints(**self.validated_data)
 
 
 class TranscriptQuerySerializer(serializers.Serializer):

@@ -10,7 +10,6 @@ from recordings.api.serializers import in_, out
 from recordings.models import Recording
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.processing import queue_transcription
-from speakr_site.core import system
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.viewsets import ScopedViewSet
 
@@ -32,8 +31,7 @@ class TranscribeViewSet(ScopedViewSet):
         recording = self.get_object()
         body = in_.TranscribeSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
-        hints = body.hints(system.current())
-        job = queue_transcription(recording=recording, by=request.user, hints=hints)
+        job = queue_transcription(recording=recording, by=request.user, hints=body.hints())
         return Response(
             {
                 "success": True,

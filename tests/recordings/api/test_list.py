@@ -175,6 +175,13 @@ def test_a_search_finds_a_part_of_title_or_participants(
     assert titles(client, q=query) == found
 
 
+def test_a_search_knows_the_cases_of_every_alphabet(client: APIClient, alice: User) -> None:
+    make_recording(owner=alice, title="Über uns (Zürich)")
+    make_recording(owner=alice, title="Встреча")
+    assert titles(client, q="über uns (ZÜ") == ["Über uns (Zürich)"]
+    assert titles(client, q="ВСТРЕЧА") == ["Встреча"]
+
+
 def test_inbox_and_starred_are_told_apart(client: APIClient, alice: User) -> None:
     make_recording(owner=alice, title="new", is_inbox=True, is_highlighted=False)
     make_recording(owner=alice, title="old star", is_inbox=False, is_highlighted=True)
