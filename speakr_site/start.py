@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> NoReturn:
             sys.stdout.write(f"Logs are in {data_dir / 'logs'}. Ctrl-C stops everything.\n")
             _become(command, environment)
         case ["web"]:
-            _make_ready()
+            # In a container, what is printed is a log.
+            _make_ready("--logged")
             _become([sys.executable, "-m", "gunicorn", "--config", str(HERE / "gunicorn.py")])
         case ["cluster"]:
             _serve_lane("speakr")
@@ -71,7 +72,7 @@ def port_problem(host: str, port: int) -> str:
     return ""
 
 
-def _make_ready() -> Path:
+def _make_ready(*options: str) -> Path:
     """Settings, port, database, first login; ends the process with a sentence where one fails.
 
     The data directory.
@@ -84,7 +85,7 @@ def _make_ready() -> Path:
         problem = port_problem(settings.HOST, settings.PORT)
         if problem:
             sys.exit(problem)
-        call_command("prepare")
+        call_command("prepare", *options)
         return settings.DATA_DIR
     except (ImproperlyConfigured, CommandError) as error:
         sys.exit(f"Speakr cannot start: {error}")

@@ -43,6 +43,15 @@ def test_login_and_token_are_shown_once() -> None:
     assert (User.objects.count(), ApiToken.objects.count()) == (1, 1)
 
 
+def test_a_log_gets_neither_password_nor_token() -> None:
+    printed = StringIO()
+    call_command("prepare", "--logged", stdout=printed)
+    assert "changepassword admin" in printed.getvalue()
+    assert "Keep them" not in printed.getvalue()
+    assert not ApiToken.objects.exists()
+    assert User.objects.get().is_admin
+
+
 def test_an_instance_with_an_operator_gets_no_other(otto: User) -> None:
     assert run()["username"] == "otto"
     assert not ApiToken.objects.exists()

@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from argparse import ArgumentParser
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -39,6 +39,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print the login as JSON.")
+        parser.add_argument(
+            "--logged",
+            action="store_true",
+            help="What is printed goes to a log: show no password and make no token.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         wait_for_database()
@@ -49,7 +54,9 @@ class Command(BaseCommand):
                 ensure_default(settings.MODELS_DIR)
             except ConnectorError as error:
                 self.stderr.write(f"Warning: {error}")
-        login = first_login()
+        login = first_login(with_token=not options["logged"])
+        if options["logged"]:
+            login = replace(login, password="")
         self.stdout.write(json.dumps(asdict(login)) if options["json"] else summary(login))
 
 
@@ -67,7 +74,7 @@ def wait_for_database() -> None:
             return
 
 
-def first_login() -> Login:
+def first_login(*, with_token: bool) -> Login:
     """The operator that the environment names, made if there is no operator at all."""
     places = (server_url(), str(settings.DATA_DIR))
     operator = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
@@ -86,7 +93,7 @@ def first_login() -> Login:
             "The first operator cannot be made from ADMIN_USERNAME, ADMIN_EMAIL and "
             f"ADMIN_PASSWORD: {' '.join(error.messages)}"
         ) from None
-    _, secret = issue_token(user=operator, name="First token")
+    secret = issue_token(user=operator, name="First token")[1] if with_token else ""
     return Login(*places, operator.username, "" if settings.ADMIN_PASSWORD else password, secret)
 
 
@@ -110,9 +117,9 @@ def summary(login: Login) -> str:
         ]
     else:
         lines += [
-            "  password  shown at the first start; a new one: "
+            "  password  as before; a new one: "
             f"manage.py changepassword {login.username}",
-            "  token     shown at the first start; another one: "
+            "  token     as before; another one: "
             f"manage.py create_token {login.username} --label NAME",
         ]
     return "\n".join(lines)
