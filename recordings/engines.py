@@ -19,6 +19,9 @@ from recordings.pipeline.options import selectable_models
 from speakr_site import env
 from speakr_site.core.system import SystemSettings
 
+# Python starts and imports; no model is loaded for it.
+SECONDS_TO_PING = 30.0
+
 
 @cache
 def _host() -> EngineHost:
@@ -65,6 +68,11 @@ def connector(system: SystemSettings) -> Connector:
 def diarizer() -> EngineDiarizer | None:
     """The diarizer in the engine child, or None where the operator switched it off."""
     return None if settings.DIARIZER == "none" else EngineDiarizer(_host())
+
+
+def ping() -> None:
+    """Starts the engine child, unless it runs, and hears from it. Raises ConnectorError."""
+    _host().ask("ping", {}, deadline_seconds=SECONDS_TO_PING, should_stop=lambda: False)
 
 
 def close() -> None:

@@ -36,9 +36,7 @@ def make_transcript(
         recording=recording, number=recording.transcripts.count() + 1, segments=segments
     )
     for label in {segment["speaker"] for segment in segments} - {None}:
-        RecordingSpeaker.objects.create(
-            transcript=transcript, label=label, name=names.get(label)
-        )
+        RecordingSpeaker.objects.create(transcript=transcript, label=label, name=names.get(label))
     recording.current_transcript = transcript
     recording.save(update_fields=["current_transcript"])
     return transcript

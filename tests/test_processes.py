@@ -8,141 +8,22 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
-import psycopg
 import pytest
 import requests
 
 from tests.conftest import REPOSITORY
+from tests.instance import START_SECONDS, STOP_SECONDS, Instance, start, until, zombies
 
 pytestmark = pytest.mark.slow
 
-START_SECONDS = 60
 COME_BACK_SECONDS = 20
-STOP_SECONDS = 20
 TRANSCRIBE_SECONDS = 180
 LANES = {"speakr", "gpu", "text"}
-# Of pgserver, when tests/environment.py started one.
-POSTGRESQL = os.environ.get("DATABASE_URL", "")
-
-T = TypeVar("T")
-
-
-def until(condition: Callable[[], T], seconds: float, what: str) -> T:
-    """The first truthy answer of `condition`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.1)
-    return answer
-
-
-def start(role: str, data_dir: Path, port: int, **environment: str) -> subprocess.Popen[bytes]:
-    """`python -m speakr_site.start ROLE` in a session of its own; what it prints goes to a file."""
-    with (data_dir / "console.txt").open("ab") as console:
-        return subprocess.Popen(
-            [sys.executable, "-m", "speakr_site.start", role],
-            cwd=REPOSITORY,
-            env={**os.environ, "DATA_DIR": str(data_dir), "PORT": str(port), **environment},
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-class Instance:
-    """A running Speakr with its own data directory, database and port."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.database_url = fresh_database(data_dir.name) if POSTGRESQL else ""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = start("all", data_dir, self.port, DATABASE_URL=self.database_url)
-
-    @property
-    def console(self) -> str:
-        return (self.data_dir / "console.txt").read_text()
-
-    def log(self, program: str) -> str:
-        return (self.data_dir / "logs" / f"{program}.log").read_text()
-
-    def answers(self, path: str = "/admin/login/") -> bool:
-        assert self.process.poll() is None, self.console
-        with suppress(requests.RequestException):
-            return requests.get(self.url + path, timeout=5).ok
-        return False
-
-    def canaries(self) -> dict[str, int]:
-        """Lane: process id of the sentinel whose workers stamped it last."""
-        query = "SELECT lane, pid FROM core_canary"
-        if POSTGRESQL:
-            with psycopg.connect(self.database_url) as connection:
-                return dict(connection.execute(query).fetchall())
-        with closing(sqlite3.connect(self.data_dir / "speakr.sqlite3")) as connection:
-            return dict(connection.execute(query).fetchall())
-
-    def program(self, name: str) -> psutil.Process | None:
-        """The main process of one of the five, by the lane or command that it was started with."""
-        for process in psutil.Process(self.process.pid).children():
-            with suppress(psutil.Error):
-                command, lane = process.cmdline(), process.environ().get("Q_CLUSTER_NAME")
-                if name == lane or any(name in part for part in command):
-                    return process
-        return None
-
-    def sentinel(self, lane: str) -> int:
-        """0 while there is none."""
-        with suppress(psutil.Error):
-            main = self.program(lane)
-            return main.children()[0].pid if main and main.children() else 0
-        return 0
-
-    def processes(self) -> set[int]:
-        """Everything that this instance started, orphans included: they keep the session."""
-        found = set()
-        for pid in psutil.pids():
-            with suppress(ProcessLookupError):
-                if os.getsid(pid) == self.process.pid:
-                    found.add(pid)
-        return found - zombies(found)
-
-    def end(self) -> None:
-        """Whatever a failed test left."""
-        for pid in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(STOP_SECONDS)
-
-
-def zombies(pids: set[int]) -> set[int]:
-    found = set()
-    for pid in pids:
-        with suppress(psutil.Error):
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                found.add(pid)
-    return found
-
-
-def fresh_database(name: str) -> str:
-    """The URL of a new, empty PostgreSQL database."""
-    name = re.sub(r"\W", "_", name)
-    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        connection.execute(f"CREATE DATABASE {name}")
-    return POSTGRESQL.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +91,7 @@ def test_a_killed_web_server_is_replaced(instance: Instance) -> None:
 
 @pytest.mark.engine
 def test_an_upload_becomes_a_transcript(instance: Instance) -> None:
-    token = re.search(r"^  token +(\S+)$", instance.console, re.MULTILINE)[1]
+    token = instance.token
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
 

@@ -60,6 +60,25 @@ def ensure_default(models_dir: Path) -> Path:
     return folder
 
 
+def verify_default(models_dir: Path) -> None:
+    """Reads the whole of Whisper base, 145 MB, where `ensure_default` put it; changes nothing.
+
+    Raises FileNotFoundError where it is not put together, another OSError where it cannot be read,
+    ConnectorError where it is not the published one.
+    """
+    folder = models_dir / FOLDER_NAME
+    for name in COMPANION_FILES:
+        (folder / name).stat()
+    with (folder / "model.bin").open("rb") as model:
+        digest = hashlib.file_digest(model, "sha256").hexdigest()
+    if digest != MODEL_SHA256:
+        raise ConnectorError(
+            f"The speech model in {folder} is damaged: its checksum is not the published one.",
+            code="model_unavailable",
+            permanent=True,
+        )
+
+
 def _is_complete(folder: Path) -> bool:
     model = folder / "model.bin"
     return (

