@@ -107,6 +107,11 @@ def current() -> SystemSettings:
     return SystemSettings(**{field.name: values[field.name] for field in fields(SystemSettings)})
 
 
+def defaults() -> SystemSettings:
+    """The settings as they are shipped, for when the database cannot be asked."""
+    return SystemSettings(**{field.name: CONFIG[field.name][0] for field in fields(SystemSettings)})
+
+
 def model_choices(document: str) -> list[dict[str, str]]:
     """[{value, label}] from the JSON that the operator wrote; [] when empty. Raises ValueError for
     bad JSON.

@@ -117,8 +117,7 @@ def summary(login: Login) -> str:
         ]
     else:
         lines += [
-            "  password  as before; a new one: "
-            f"manage.py changepassword {login.username}",
+            f"  password  as before; a new one: manage.py changepassword {login.username}",
             "  token     as before; another one: "
             f"manage.py create_token {login.username} --label NAME",
         ]
