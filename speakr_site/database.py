@@ -9,8 +9,8 @@ from typing import Any
 
 import dj_database_url
 
-# SQLAlchemy names the driver in the scheme (postgresql+psycopg2://); Django does not.
 CONNECTION_SECONDS = 60
+CONNECT_SECONDS = 10
 
 SQLITE_OPTIONS = {
     # A deferred transaction that reads before it writes fails at once under a second writer.
@@ -29,6 +29,7 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
     if not url:
         url = f"sqlite:///{data_dir / 'speakr.sqlite3'}"
     scheme, separator, rest = url.partition("://")
+    # SQLAlchemy names the driver in the scheme (postgresql+psycopg2://); Django does not.
     config = dj_database_url.parse(
         scheme.split("+")[0] + separator + rest,
         conn_max_age=CONNECTION_SECONDS,
@@ -38,4 +39,7 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
         config["OPTIONS"] = {**SQLITE_OPTIONS, **config.get("OPTIONS", {})}
         # A file, not memory: threads and processes of a test share it.
         config["TEST"] = {"NAME": str(data_dir / "test.sqlite3")}
+    elif config["ENGINE"].endswith("postgresql"):
+        # Otherwise a request waits for minutes on a host that is silent.
+        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_SECONDS)
     return dict(config)

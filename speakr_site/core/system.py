@@ -7,7 +7,7 @@ admin (django-constance), values in the database.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 MEGABYTE = 1024 * 1024
@@ -98,18 +98,23 @@ class SystemSettings:
 
 
 def current() -> SystemSettings:
-    """A snapshot of all settings. One query."""
-    from constance.utils import (
-        get_values,
-    )  # needs the app registry; settings.py imports this module
+    """A snapshot of all settings. One query.
 
-    values: dict[str, Any] = get_values()
-    return SystemSettings(**{field.name: values[field.name] for field in fields(SystemSettings)})
+    Asks constance's table itself: constance would answer with the defaults while the database is
+    away, and a job would go on with a policy that nobody set.
+    """
+    # settings.py imports this module before there are models.
+    from constance.codecs import loads
+    from constance.models import Constance
+
+    stored = {row.key: loads(row.value) for row in Constance.objects.filter(key__in=CONFIG)}
+    return replace(defaults(), **stored)
 
 
 def defaults() -> SystemSettings:
     """The settings as they are shipped, for when the database cannot be asked."""
-    return SystemSettings(**{field.name: CONFIG[field.name][0] for field in fields(SystemSettings)})
+    values: dict[str, Any] = {name: default for name, (default, *_) in CONFIG.items()}
+    return SystemSettings(**values)
 
 
 def model_choices(document: str) -> list[dict[str, str]]:

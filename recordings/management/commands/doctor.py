@@ -17,7 +17,7 @@ from recordings.services.doctor import Finding, Level, examine
 class Command(BaseCommand):
     help = __doc__
     # They are among what is examined, and must not end the examination.
-    requires_system_checks = []
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         has_problem = False

@@ -23,7 +23,7 @@ def configuration() -> Iterator[Finding]:
     messages = checks.run_checks()
     for message in messages:
         kind = problem if message.is_serious() else warning
-        yield kind(" ".join(filter(None, [message.msg, message.hint])))
+        yield kind(" ".join(f"{message.msg} {message.hint or ''}".split()))
     if not messages:
         yield ok("The configuration makes sense.")
 
