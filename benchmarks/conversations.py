@@ -1,4 +1,4 @@
-"""Conversations with known truth, made of LibriSpeech utterances; diarization.py scores them.
+"""Conversations with known truth, made of LibriSpeech utterances, for the other benchmarks.
 
 The recordings are outside the repository (`../shared/audio/librispeech`) and stay there.
 """
@@ -9,6 +9,7 @@ import random
 import wave
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,11 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`samples`: float32 in -1..1 at 16 kHz. `truth` in order of start."""
+    """`samples`: float32 in -1..1 at 16 kHz. `truth` in order of start, `clips` the same, alone."""
 
     samples: np.ndarray
     truth: tuple[Spoken, ...]
+    clips: tuple[np.ndarray, ...] = ()
 
     @property
     def readers(self) -> set[str]:
@@ -69,15 +71,38 @@ def build(
     cast = chance.sample(readers(), count)
     track = np.zeros(0, dtype=np.float32)
     truth: list[Spoken] = []
+    clips: list[np.ndarray] = []
     for reader in _order(cast, turns, chance):
         piece = _utterance(reader, chance)
+        clips.append(piece)
         start = max(0, track.size + round(chance.uniform(*gap) * SAMPLE_RATE)) if truth else 0
         longer = np.zeros(max(track.size, start + piece.size), dtype=np.float32)
         longer[: track.size] = track
         longer[start : start + piece.size] += piece
         track = longer
         truth.append(Spoken(start / SAMPLE_RATE, (start + piece.size) / SAMPLE_RATE, reader))
-    return Conversation(samples=track, truth=tuple(truth))
+    return Conversation(samples=track, truth=tuple(truth), clips=tuple(clips))
+
+
+def reading(seconds: float, *, seed: int, gap: tuple[float, float] = (0.2, 0.8)) -> Conversation:
+    """Whole utterances of all readers in a random order, again from the top until it is enough."""
+    chance = random.Random(seed)
+    paths = sorted(LIBRISPEECH.glob("*/*.flac"))
+    chance.shuffle(paths)
+    pieces: list[np.ndarray] = []
+    truth: list[Spoken] = []
+    clips: list[np.ndarray] = []
+    size = 0
+    for path in cycle(paths):
+        clip = decoded(path)
+        if (size + clip.size) / SAMPLE_RATE > seconds:
+            break
+        truth.append(Spoken(size / SAMPLE_RATE, (size + clip.size) / SAMPLE_RATE, path.parent.name))
+        clips.append(clip)
+        silence = np.zeros(round(chance.uniform(*gap) * SAMPLE_RATE), dtype=np.float32)
+        pieces += [clip, silence]
+        size += clip.size + silence.size
+    return Conversation(np.concatenate(pieces), tuple(truth), tuple(clips))
 
 
 def _order(cast: list[str], turns: int, chance: random.Random) -> list[str]:

@@ -1,5 +1,7 @@
 """Whisper inside the engine child: loads one model, transcribes one window at a time.
 
+Stretches of speech are decoded side by side; where that left speech without words or got stuck in
+a loop, those stretches alone are decoded again with more care (`benchmarks/transcription.py`).
 Runs in the child only. No Django, no database; the engine libraries are imported inside functions.
 """
 
@@ -9,11 +11,15 @@ import logging
 import os
 import wave
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recordings.audio.wav import read_samples
+import numpy as np
+
+from recordings.audio.speech import Stretch, joined, within, without_words
+from recordings.audio.wav import SAMPLE_RATE, read_samples
 from recordings.connectors.base import ConnectorError, SpokenSegment, Word, as_document
 from recordings.connectors.weights import DEFAULT_MODEL, ensure_default
 from recordings.engine_protocol import EngineConfig
@@ -28,11 +34,40 @@ SLOW_ON_CPU = ("medium", "large", "turbo")
 # leaves none; half is the room that OpenAI's own decoder keeps for it.
 PROMPT_TOKENS = 223
 
+# Whisper hears 30 s at once; in the shorter stretches of the second look it loses its place less.
+LONGEST_STRETCH = 28.0
+LONGEST_SECOND_STRETCH = 14.0
+SECOND_PAUSE = 1.0
+FRAMES_PER_SECOND = 100
+LEAST_SILENCE_MS = 160
+BESIDE_SPEECH_MS = 200
+
+# So much speech without a word is not a breath or a hum any more.
+DOUBTFUL_SECONDS = 1.0
+CAREFUL_BEAM = 5
+SHARE_OF_FIRST_LOOK = 0.8
+
 # The thresholds of OpenAI's reference decoder (whisper/transcribe.py).
 NO_SPEECH_PROBABILITY = 0.6
 LOW_LOG_PROBABILITY = -1.0
 REPETITIVE_COMPRESSION = 2.4
 LONGEST_LOOP_WORDS = 12
+
+# The words of one segment; here they still carry the space before them, if the script has any.
+Phrase = tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the model made of one stretch. Times in seconds from the start of the window."""
+
+    stretch: Stretch
+    phrases: tuple[Phrase, ...]
+    is_looping: bool
+
+    @property
+    def words(self) -> list[Word]:
+        return [word for phrase in self.phrases for word in phrase]
 
 
 class Whisper:
@@ -70,6 +105,13 @@ class Whisper:
             if is_out_of_memory(error):
                 raise MemoryError from error
             logger.warning("model %s did not load: %s", name, error)
+            if (Path(source) / "model.bin").is_file():
+                raise ConnectorError(
+                    f"The speech engine does not run here on {device} as {compute_type}: the "
+                    "server's WHISPER_DEVICE and WHISPER_COMPUTE_TYPE say so.",
+                    code="engine_misconfigured",
+                    permanent=True,
+                ) from error
             raise ConnectorError(
                 f'The speech model "{Path(name).name}" could not be loaded: it is neither a model '
                 "folder on this server, nor could it be downloaded.",
@@ -85,8 +127,6 @@ class Whisper:
         `request`: wav, start, end, model, language, hotwords, initial_prompt. `report` gets 0..1.
         A window without speech gives no segments and, unless one was asked for, no language.
         """
-        from faster_whisper import BatchedInferencePipeline
-
         self.load(request["model"])
         start, end = request["start"], request["end"]
         try:
@@ -96,27 +136,64 @@ class Whisper:
                 "The prepared audio could not be read.", code="audio_unreadable", permanent=True
             ) from error
         language = self._known_language(request.get("language"))
-        # A pipeline carries the time of the last word over; a new one per window cannot be stale.
-        found, info = BatchedInferencePipeline(self._model).transcribe(
-            samples,
-            language=language,
-            beam_size=5 if self._is_on_gpu else 1,
-            batch_size=self._config.batch_size or self._usual_batch_size(),
-            vad_filter=True,
-            word_timestamps=True,
-            condition_on_previous_text=False,
-            **self._prompts(request.get("hotwords"), request.get("initial_prompt")),
-        )
-        segments = []
-        for segment in found:
-            report(min(1.0, segment.end / max(end - start, 0.001)))
-            spoken = _spoken(segment, start, end)
-            if spoken is not None:
-                segments.append(spoken)
+        speech = _speech(samples)
+        if not speech:
+            return {"segments": [], "language": language}
+        hints = self._prompts(request.get("hotwords"), request.get("initial_prompt"))
+        hints["language"] = language or self._detected_language(samples, speech)
+        phrases = self._hear(samples, speech, hints, report)
         return {
-            "segments": as_document(tuple(segments)),
-            "language": info.language if info.duration_after_vad else language,
+            "segments": as_document(tuple(_spoken(phrases, start, end))),
+            "language": hints["language"],
         }
+
+    def _hear(
+        self,
+        samples: np.ndarray,
+        speech: Sequence[Stretch],
+        hints: dict[str, str | None],
+        report: Callable[[float], None],
+    ) -> list[Phrase]:
+        """Everything said, in order. A second look counts where it leaves less speech bare."""
+        stretches = joined(speech, longest=LONGEST_STRETCH, pause=LONGEST_STRETCH)
+        beam = CAREFUL_BEAM if self._is_on_gpu else 1
+        first = []
+        for heard in self._listen(samples, stretches, beam_size=beam, **hints):
+            first.append(heard)
+            report(SHARE_OF_FIRST_LOOK * len(first) / len(stretches))
+        phrases = [phrase for heard in first for phrase in heard.phrases]
+        again = _doubtful(speech, first)
+        for done, heard in enumerate(
+            self._listen(samples, again, beam_size=CAREFUL_BEAM, **hints), start=1
+        ):
+            phrases = _the_better(phrases, heard, first, speech)
+            report(SHARE_OF_FIRST_LOOK + (1 - SHARE_OF_FIRST_LOOK) * done / len(again))
+        return sorted(phrases, key=lambda phrase: phrase[0].start)
+
+    def _listen(
+        self, samples: np.ndarray, stretches: Sequence[Stretch], **options: Any
+    ) -> Iterator[Heard]:
+        """Decodes the stretches side by side and gives them one by one, in order."""
+        from faster_whisper import BatchedInferencePipeline
+
+        batch_size = self._config.batch_size or self._usual_batch_size()
+        for place in range(0, len(stretches), batch_size):
+            batch = stretches[place : place + batch_size]
+            # A pipeline carries the time of the last word over; a new one cannot be stale.
+            segments, _ = BatchedInferencePipeline(self._model).transcribe(
+                samples,
+                clip_timestamps=[{"start": item.start, "end": item.end} for item in batch],
+                batch_size=batch_size,
+                word_timestamps=True,
+                # With them the decoder keeps track of where it is and skips far less.
+                without_timestamps=False,
+                **options,
+            )
+            found = list(segments)
+            for item in batch:
+                # A segment's `seek` is the frame that its stretch begins with, rounded down.
+                own = [s for s in found if abs(s.seek / FRAMES_PER_SECOND - item.start) < 0.02]
+                yield _heard(item, own)
 
     def _device(self) -> tuple[str, str]:
         import ctranslate2
@@ -146,6 +223,17 @@ class Whisper:
             return None
         return code
 
+    def _detected_language(self, samples: np.ndarray, speech: Sequence[Stretch]) -> str:
+        """The language of the first half minute of speech, pauses left out."""
+        if not self._model.model.is_multilingual:
+            return "en"
+        spoken = [
+            samples[round(item.start * SAMPLE_RATE) : round(item.end * SAMPLE_RATE)]
+            for item in speech
+        ]
+        language, _, _ = self._model.detect_language(np.concatenate(spoken))
+        return language
+
     def _prompts(self, hotwords: str | None, initial_prompt: str | None) -> dict[str, str | None]:
         """Both hints, cut to what fits: the first hotwords, the last of the prompt."""
         tokenizer = self._model.hf_tokenizer
@@ -168,28 +256,89 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in text or "bad_alloc" in text
 
 
-def _spoken(segment: Any, window_start: float, window_end: float) -> SpokenSegment | None:
-    """faster-whisper's segment on the recording's clock; None when it is not speech."""
-    if segment.no_speech_prob > NO_SPEECH_PROBABILITY and segment.avg_logprob < LOW_LOG_PROBABILITY:
-        return None
+def _speech(samples: np.ndarray) -> list[Stretch]:
+    """Where somebody speaks, in pieces between two pauses that Whisper can hear at once."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    def moved(seconds: float) -> float:
-        return round(min(window_start + float(seconds), window_end), 3)
-
-    words = [
-        Word(moved(word.start), moved(word.end), word.word.strip())
-        for word in segment.words or ()
-        if word.word.strip()
+    options = VadOptions(
+        max_speech_duration_s=LONGEST_STRETCH,
+        min_silence_duration_ms=LEAST_SILENCE_MS,
+        speech_pad_ms=BESIDE_SPEECH_MS,
+    )
+    return [
+        Stretch(round(found["start"] / SAMPLE_RATE, 2), round(found["end"] / SAMPLE_RATE, 2))
+        for found in get_speech_timestamps(samples, options)
     ]
-    text = segment.text.strip()
-    if segment.compression_ratio > REPETITIVE_COMPRESSION:
-        words = without_loops(words)
-        text = " ".join(word.text for word in words)
-        if is_repetitive(text):
-            return None
-    if not text:
-        return None
-    return SpokenSegment(moved(segment.start), moved(segment.end), text, words=tuple(words))
+
+
+def _heard(stretch: Stretch, segments: Iterable[Any]) -> Heard:
+    """faster-whisper's segments without those that are not speech, a loop kept a single time."""
+    phrases = [
+        tuple(Word(float(word.start), float(word.end), word.word) for word in segment.words or ())
+        for segment in segments
+        if not _is_noise(segment)
+    ]
+    text = "".join(word.text for phrase in phrases for word in phrase)
+    if not is_repetitive(text):
+        return Heard(stretch, tuple(filter(None, phrases)), is_looping=False)
+    kept = without_loops(word for phrase in phrases for word in phrase)
+    if is_repetitive("".join(word.text for word in kept)):
+        kept = []
+    return Heard(stretch, (tuple(kept),) if kept else (), is_looping=True)
+
+
+def _is_noise(segment: Any) -> bool:
+    return (
+        segment.no_speech_prob > NO_SPEECH_PROBABILITY and segment.avg_logprob < LOW_LOG_PROBABILITY
+    )
+
+
+def _doubtful(speech: Sequence[Stretch], heard: Sequence[Heard]) -> list[Stretch]:
+    """What to decode again: speech between two pauses of which a part has no words, and loops."""
+    words = [word for item in heard for word in item.words]
+    wanting = [
+        bare for bare in without_words(speech, words) if bare.seconds >= DOUBTFUL_SECONDS
+    ] + [item.stretch for item in heard if item.is_looping]
+    pieces = [piece for piece in speech if any(piece.touches(other) for other in wanting)]
+    return joined(pieces, longest=LONGEST_SECOND_STRETCH, pause=SECOND_PAUSE)
+
+
+def _the_better(
+    phrases: Sequence[Phrase], again: Heard, first: Sequence[Heard], speech: Sequence[Stretch]
+) -> list[Phrase]:
+    """The phrases with those of the second look in their place, if it is the better one.
+
+    It is when it does not loop and the first did, or when it leaves less speech without a word.
+    """
+    here = within(speech, again.stretch)
+
+    def bare(words: Sequence[Word]) -> float:
+        return sum(stretch.seconds for stretch in without_words(here, words))
+
+    before = [word for phrase in phrases for word in phrase if again.stretch.holds(word)]
+    looped = any(item.is_looping and item.stretch.touches(again.stretch) for item in first)
+    if again.is_looping or not (looped or bare(again.words) < bare(before)):
+        return list(phrases)
+    others = [tuple(word for word in phrase if not again.stretch.holds(word)) for phrase in phrases]
+    return [phrase for phrase in (*others, *again.phrases) if phrase]
+
+
+def _spoken(
+    phrases: Iterable[Phrase], window_start: float, window_end: float
+) -> Iterator[SpokenSegment]:
+    """The phrases on the recording's clock; no word begins before the one it follows."""
+    earliest = window_start
+    for phrase in phrases:
+        words = []
+        for word in phrase:
+            if not word.text.strip():
+                continue
+            earliest = min(max(window_start + word.start, earliest), window_end)
+            end = min(max(window_start + word.end, earliest), window_end)
+            words.append(Word(round(earliest, 3), round(end, 3), word.text.strip()))
+        if words:
+            text = "".join(word.text for word in phrase).strip()
+            yield SpokenSegment(words[0].start, words[-1].end, text, words=tuple(words))
 
 
 def is_repetitive(text: str) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils import timezone
@@ -89,6 +90,11 @@ def materialize(key: str, scratch: Path) -> Path:
     if not path.exists():
         raise FileNotFoundError(key)
     return path
+
+
+def scratch_folder(claim: uuid.UUID) -> Path:
+    """Where the worker that holds this claim keeps local files while it works."""
+    return Path(settings.SCRATCH_DIR) / f"job-{claim}"
 
 
 def stored_keys(folder: str = PREFIX) -> Iterator[str]:

@@ -25,10 +25,12 @@ SQLITE_OPTIONS = {
 
 
 def database(url: str, data_dir: Path) -> dict[str, Any]:
-    """`url` empty: SQLite in the data directory. Raises ValueError for an unknown scheme."""
+    """`url` empty: SQLite in the data directory. Raises ValueError for another kind."""
     if not url:
         url = f"sqlite:///{data_dir / 'speakr.sqlite3'}"
     scheme, separator, rest = url.partition("://")
+    if not scheme.startswith(("sqlite", "postgres")):
+        raise ValueError(f"Speakr runs on SQLite and PostgreSQL, not on {scheme!r}.")
     # SQLAlchemy names the driver in the scheme (postgresql+psycopg2://); Django does not.
     config = dj_database_url.parse(
         scheme.split("+")[0] + separator + rest,

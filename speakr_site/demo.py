@@ -23,7 +23,7 @@ from rich.text import Text
 
 from speakr_site import env
 from speakr_site.core.processes import die_with_parent
-from speakr_site.start import MANAGE, port_problem, supervisor
+from speakr_site.start import MANAGE, data_dir_problem, port_problem, supervisor
 
 START_SECONDS = 60
 STOP_SECONDS = 40
@@ -107,10 +107,19 @@ def main(arguments: list[str]) -> None:
         token = login["token"] or manage(
             "create_token", login["username"], "--label", "demo", "--days", "30"
         )
-    with running(Path(login["data_dir"])) as server:
+    if login["password"]:
+        # Shown now: whatever happens next, it is not shown again.
+        console.print(
+            f"The first login: user {login['username']}, password {login['password']}",
+            markup=False,
+        )
+    data_dir = Path(login["data_dir"])
+    if problem := data_dir_problem(data_dir):
+        raise DemoError(problem)
+    with running(data_dir) as server:
         client = Client(login["url"], token)
         with console.status("Starting web server and clusters"):
-            wait_until_up(client, server, Path(login["data_dir"]))
+            wait_until_up(client, server, data_dir)
         console.print(f"Speakr answers at {login['url']}. Uploading {path.name}.")
         recording = client.upload(path)
         warnings = follow(client, recording)

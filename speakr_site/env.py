@@ -11,6 +11,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -52,6 +53,18 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     value = text(name, default).lower()
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+    return value
+
+
+def zone(name: str, default: str) -> str:
+    """The IANA name of a time zone."""
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ImproperlyConfigured(
+            f"{name} (or TZ) must be a time zone such as Europe/Berlin, not {value!r}."
+        ) from None
     return value
 
 

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
 from speakr_site import env
+from speakr_site.supervise import is_running
 
 HERE = Path(__file__).resolve().parent
 MANAGE = str(HERE.parent / "manage.py")
@@ -47,13 +48,21 @@ def main(arguments: list[str]) -> NoReturn:
 def supervisor(data_dir: Path) -> tuple[list[str], dict[str, str]]:
     """Command and environment of what runs web server, clusters and watch on a data directory."""
     (data_dir / "logs").mkdir(exist_ok=True, mode=0o750)
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(HERE / "supervisord.conf")]
+    command = [sys.executable, "-P", str(HERE / "supervise.py"), str(data_dir)]
+    command += ["-c", str(HERE / "supervisord.conf")]
     if os.getuid() == 0:
         # Said aloud, it is no longer warned about.
         command += ["--user", "root"]
     # Its programs say `python` and mean this one, virtual environment active or not.
     path = os.pathsep.join([str(Path(sys.executable).parent), env.text("PATH", os.defpath)])
     return command, {**env.everything(), "DATA_DIR": str(data_dir), "PATH": path}
+
+
+def data_dir_problem(data_dir: Path) -> str:
+    """Why no server can start there, in a sentence; empty when one can."""
+    if not is_running(data_dir):
+        return ""
+    return f"A Speakr runs on {data_dir} already. Stop it, or choose another place with DATA_DIR."
 
 
 def port_problem(host: str, port: int) -> str:
@@ -82,7 +91,7 @@ def _make_ready(*options: str) -> Path:
         django.setup()
         from django.conf import settings
 
-        problem = port_problem(settings.HOST, settings.PORT)
+        problem = data_dir_problem(settings.DATA_DIR) or port_problem(settings.HOST, settings.PORT)
         if problem:
             sys.exit(problem)
         call_command("prepare", *options)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import psycopg
@@ -22,6 +22,7 @@ import requests
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
+UPLOAD_SECONDS = 120
 # Of pgserver, when tests/environment.py started one.
 POSTGRESQL = os.environ.get("DATABASE_URL", "")
 
@@ -51,16 +52,19 @@ def start(role: str, data_dir: Path, port: int, **environment: str) -> subproces
 
 
 class Instance:
-    """A running Speakr with its own data directory, database and port."""
+    """A running Speakr with its own data directory, database and port; `environment` on top of
+    this process's.
+    """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self.database_url = fresh_database(data_dir.name) if POSTGRESQL else ""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.database_url = environment.get("DATABASE_URL", "") or (
+            fresh_database(data_dir.name) if POSTGRESQL else ""
+        )
+        self.environment = {**environment, "DATABASE_URL": self.database_url}
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process = start("all", data_dir, self.port, DATABASE_URL=self.database_url)
+        self.process = start("all", data_dir, self.port, **self.environment)
 
     @property
     def token(self) -> str:
@@ -87,12 +91,39 @@ class Instance:
 
     def canaries(self) -> dict[str, int]:
         """Lane: process id of the sentinel whose workers stamped it last."""
-        query = "SELECT lane, pid FROM core_canary"
-        if POSTGRESQL:
+        return dict(self.rows("SELECT lane, pid FROM core_canary"))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if self.database_url:
             with psycopg.connect(self.database_url) as connection:
-                return dict(connection.execute(query).fetchall())
+                return connection.execute(query).fetchall()
         with closing(sqlite3.connect(self.data_dir / "speakr.sqlite3")) as connection:
-            return dict(connection.execute(query).fetchall())
+            return connection.execute(query).fetchall()
+
+    def states(self) -> dict[str, int]:
+        """How many recordings are in each status."""
+        query = "SELECT status, count(*) FROM recordings_recording GROUP BY status"
+        return dict(self.rows(query))
+
+    def upload(self, token: str, path: Path) -> requests.Response:
+        with path.open("rb") as file:
+            return requests.post(
+                f"{self.url}/api/v1/recordings/upload",
+                headers={"Authorization": f"Bearer {token}"},
+                files={"file": file},
+                timeout=UPLOAD_SECONDS,
+            )
+
+    def manage(self, *arguments: str) -> str:
+        """What a manage.py command prints."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **self.environment, "DATA_DIR": str(self.data_dir)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
 
     def program(self, name: str) -> psutil.Process | None:
         """The main process of one of the five, by the lane or command that it was started with."""
@@ -125,6 +156,12 @@ class Instance:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(STOP_SECONDS)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def zombies(pids: set[int]) -> set[int]:

@@ -79,6 +79,7 @@ def test_a_file_that_is_no_recording_is_refused_with_the_servers_sentence(tmp_pa
 @pytest.mark.slow
 def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
     demo = begin(tmp_path, "samples/meeting.flac")
+    assert "The first login: user admin, password " in demo.stdout.readline()
     assert "Uploading" in demo.stdout.readline()
     demo.send_signal(signal.SIGINT)
     _, complaint = finish(demo)

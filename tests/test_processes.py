@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from tests.conftest import REPOSITORY
-from tests.instance import START_SECONDS, STOP_SECONDS, Instance, start, until, zombies
+from tests.instance import START_SECONDS, STOP_SECONDS, Instance, free_port, start, until, zombies
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +56,14 @@ def test_a_second_server_on_the_same_port_ends_with_a_sentence(
     assert "cannot listen" in said
     assert str(instance.port) in said
     assert "Traceback" not in said
+
+
+def test_a_second_server_on_the_same_data_ends_with_a_sentence(instance: Instance) -> None:
+    port = free_port()
+    second = start("all", instance.data_dir, port)
+    assert second.wait(START_SECONDS) != 0
+    assert f"A Speakr runs on {instance.data_dir} already." in instance.console
+    assert instance.answers()
 
 
 @pytest.mark.parametrize("victim", ["idle worker", "sentinel", "main process"])
@@ -150,3 +158,14 @@ def test_one_ctrl_c_stops_everything_cleanly(instance: Instance) -> None:
     assert "Traceback" not in instance.console
     for program in ("web", "cluster", "gpu", "text", "watch"):
         assert "Traceback" not in instance.log(program), program
+
+
+def test_a_closed_terminal_stops_everything(tmp_path: Path) -> None:
+    running = Instance(tmp_path)
+    try:
+        until(running.answers, START_SECONDS, "the server answers")
+        os.killpg(running.process.pid, signal.SIGHUP)
+        assert running.process.wait(STOP_SECONDS) == 0
+        assert not running.processes()
+    finally:
+        running.end()

@@ -75,7 +75,7 @@ class JobAdmin(admin.ModelAdmin):
             "Tries",
             {
                 "description": "A run that fails for a passing reason is tried again after a "
-                "while; only runs that finished no new window count as attempts.",
+                "while; a new window finished starts the count of attempts afresh.",
                 "fields": ["attempts", "error_code", "error_message", "available_at"],
             },
         ),

@@ -85,8 +85,8 @@ class Job(Claimable):
     """One run of the pipeline over one recording.
 
     `requested`: what the caller asked for, as sent. `options`: what that resolved to; two jobs with
-    equal options are the same work. `attempts` counts runs that failed without finishing a new
-    window.
+    equal options are the same work. `attempts` counts the failed runs since a window was last
+    finished.
     """
 
     class Lane(models.TextChoices):

@@ -1,5 +1,6 @@
-"""The pipeline's writes: began, finished, failed, cancelled, handed back. Each is one transaction
-that first checks that the claim is still ours; a worker that lost its lease writes nothing.
+"""The pipeline's writes: began, finished, failed, cancelled, put off, handed back. Each is one
+transaction that first checks that the claim is still ours; a worker that lost its lease writes
+nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from recordings.services.processing import rest_cancelled
 
 BACKOFF_SECONDS = 5
 BACKOFF_FACTOR = 4
+PUT_OFF_SECONDS = 30
 NO_SPEECH = "No speech was found in this recording."
 
 
@@ -84,9 +86,9 @@ def finished(job: Job, outcome: Outcome) -> None:
 def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
     """Back to the queue after a while, or FAILED when trying again cannot help or was tried enough.
 
-    A run that finished a new window before it failed does not count as an attempt.
+    Attempts are counted in a row: a new window finished starts the count afresh.
     """
-    attempts = job.attempts + (0 if made_headway else 1)
+    attempts = 1 if made_headway else job.attempts + 1
     sentence = failure.sentence[:500]
     if not failure.permanent and attempts < settings.JOB_MAX_RETRIES:
         wait = BACKOFF_SECONDS * BACKOFF_FACTOR**attempts * random.uniform(1, 1.2)
@@ -109,6 +111,11 @@ def cancelled(job: Job) -> None:
     with transaction.atomic():
         _release(job, Job.Status.CANCELLED)
         rest_cancelled(Recording.objects.get(pk=job.recording_id))
+
+
+def put_off(job: Job) -> None:
+    """Until the server may be able to work again; not an attempt."""
+    _hand_back(job, wait_seconds=PUT_OFF_SECONDS, attempts=job.attempts)
 
 
 def handed_back(job: Job) -> None:

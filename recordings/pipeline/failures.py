@@ -6,19 +6,24 @@ Decided by type, never by reading a message.
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
+
+from django.db import InterfaceError, OperationalError
 
 from recordings.audio.media import MediaError
 from recordings.connectors.base import ConnectorError
+from speakr_site.core.errors import is_disk_full
 from speakr_site.core.queue import TimeLimit
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
+    """`blameless`: no recording could have been worked on just then; that is no attempt."""
+
     code: str
     sentence: str
     permanent: bool
+    blameless: bool = False
 
 
 class AudioMissing(Exception):
@@ -28,14 +33,16 @@ class AudioMissing(Exception):
 def failure_of(error: BaseException) -> Failure:
     if isinstance(error, ConnectorError):
         return Failure(error.code, str(error), error.permanent)
+    if is_disk_full(error) or (isinstance(error, MediaError) and error.code == "disk_full"):
+        return Failure("disk_full", "The server's disk is full.", permanent=False, blameless=True)
+    if isinstance(error, OperationalError | InterfaceError):
+        return Failure("database", "The database did not answer.", permanent=False, blameless=True)
     if isinstance(error, MediaError):
         return Failure(error.code, str(error), not error.transient)
     if isinstance(error, AudioMissing):
         return Failure("audio_missing", "Audio file not found", permanent=True)
     if isinstance(error, TimeLimit):
         return Failure("time_limit", "The work took longer than a job may.", permanent=False)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure("disk_full", "The server's disk is full.", permanent=False)
     if isinstance(error, OSError):
         return Failure("storage", "The server could not read or write a file.", permanent=False)
     return Failure("internal", "Something went wrong on the server.", permanent=False)

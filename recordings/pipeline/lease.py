@@ -20,6 +20,8 @@ from speakr_site.core.ledger import BEAT_SECONDS, LEASE_SECONDS
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+# For what a stopping cluster is in the middle of; the whole cluster has 30 s to end.
+GRACE_SECONDS = 20.0
 
 
 class StopReason(Enum):
@@ -29,8 +31,8 @@ class StopReason(Enum):
 
 
 class Lease:
-    """Use as a context manager around the work. `should_stop` costs nothing: it reads what the
-    thread found.
+    """Use as a context manager around the work. `is_ending` and `should_stop` cost nothing: they
+    read what the thread found.
     """
 
     def __init__(self, job: Job) -> None:
@@ -39,6 +41,7 @@ class Lease:
         self._state = (job.stage, 0.0)
         self._written = self._state
         self._renewed = time.monotonic()
+        self._grace_ends = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name=f"lease of {job}")
 
@@ -55,8 +58,15 @@ class Lease:
         self._ended.set()
         self._thread.join()
 
-    def should_stop(self) -> bool:
+    def is_ending(self) -> bool:
+        """Whether to begin nothing more."""
         return self.reason is not None
+
+    def should_stop(self) -> bool:
+        """Whether to break off what is under way: a stopping cluster lets it finish if it can."""
+        if self.reason is StopReason.STOPPING:
+            return time.monotonic() >= self._grace_ends
+        return self.is_ending()
 
     def progress(self, stage: str, fraction: float) -> None:
         """`fraction`: 0..1 of the whole job. Written within a second."""
@@ -76,8 +86,9 @@ class Lease:
             connection.close()
 
     def _look(self) -> None:
-        if queue.stopping():
-            self.reason = self.reason or StopReason.STOPPING
+        if queue.stopping() and self.reason is None:
+            self._grace_ends = time.monotonic() + GRACE_SECONDS
+            self.reason = StopReason.STOPPING
         held = Job.objects.held(self.job.claim_token)
         state = self._state
         if state != self._written:
@@ -91,5 +102,5 @@ class Lease:
         cancelled = held.values_list("cancel_requested", flat=True).first()
         if cancelled is None:
             self.reason = StopReason.LOST
-        elif cancelled:
-            self.reason = self.reason or StopReason.CANCELLED
+        elif cancelled and self.reason is not StopReason.LOST:
+            self.reason = StopReason.CANCELLED

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from django.conf import settings
-
-from recordings import engines
+from recordings import engines, storage
 from recordings.connectors.base import TranscriptionCancelled
 from recordings.models import Job
 from recordings.pipeline import commit, stages
@@ -42,7 +40,10 @@ def run_transcription(job: Job) -> None:
         failure = failure_of(error)
         logger.warning("%s failed: %s", job, failure.code, exc_info=failure.code == "internal")
         with suppress(commit.LeaseLost):
-            commit.failed(job, failure, made_headway=job.windows.count() > windows_before)
+            if failure.blameless:
+                commit.put_off(job)
+            else:
+                commit.failed(job, failure, made_headway=job.windows.count() > windows_before)
         if isinstance(error, TimeLimit):
             raise
 
@@ -84,10 +85,8 @@ def _stopped(job: Job, lease: Lease) -> None:
 
 @contextmanager
 def _scratch(job: Job) -> Iterator[Path]:
-    """A folder for this claim alone, gone afterwards; `sweep_orphans` removes those of killed
-    workers.
-    """
-    folder = Path(settings.SCRATCH_DIR) / f"job-{job.claim_token}"
+    """A folder for this claim alone, gone afterwards; the sweep removes those of killed workers."""
+    folder = storage.scratch_folder(job.claim_token)
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -87,7 +87,8 @@ def prepare(job: Job, scratch: Path, connector: Connector, lease: Lease) -> Audi
             source,
             wav,
             deadline_seconds=DECODE_SECONDS,
-            should_stop=lease.should_stop,
+            # What it makes is not kept, so there is no point in finishing it.
+            should_stop=lease.is_ending,
             on_progress=_on_scale(lease, Job.Stage.PREPARING, 0, PREPARED),
         )
     except media.MediaCancelled as error:
@@ -113,8 +114,9 @@ def transcribe(
     for index, (start, end) in enumerate(audio.windows):
         if index not in done:
             # Windows are stored whole, so a stop between two loses nothing.
-            if lease.should_stop():
+            if lease.is_ending():
                 raise TranscriptionCancelled
+            logger.info("%s: window %d of %d", job, index + 1, len(audio.windows))
             lease.progress(Job.Stage.TRANSCRIBING, _share(start, audio))
             heard = connector.transcribe(
                 TranscriptionRequest(
@@ -159,6 +161,8 @@ def diarize(audio: Audio, heard: Heard, options: TranscriptionOptions, lease: Le
     diarizer = engines.diarizer()
     if heard.is_labelled or not heard.segments or diarizer is None:
         return Voices((), heard.embeddings)
+    if lease.is_ending():
+        raise TranscriptionCancelled
     lease.progress(Job.Stage.DIARIZING, TRANSCRIBED)
     for attempt in range(1, DIARIZATION_TRIES + 1):
         try:

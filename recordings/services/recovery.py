@@ -5,10 +5,12 @@ rung.
 from __future__ import annotations
 
 import logging
+import shutil
 
 from django.db import transaction
 from django.utils import timezone
 
+from recordings import storage
 from recordings.models import Job, Recording
 from recordings.services.processing import rest_cancelled
 from speakr_site.core.queue import ring_missing
@@ -33,6 +35,7 @@ def _requeue(job: Job) -> bool:
         if job.cancel_requested:
             if still_expired.update(status=Job.Status.CANCELLED, finished_at=timezone.now()):
                 rest_cancelled(job.recording)
+                _discard_scratch(job)
             return False
         if not still_expired.update(
             status=Job.Status.QUEUED,
@@ -42,5 +45,11 @@ def _requeue(job: Job) -> bool:
         ):
             return False
         Recording.objects.filter(pk=job.recording_id).update(status=Recording.Status.PENDING)
+    _discard_scratch(job)
     logger.warning("%s lost its worker and waits again", job)
     return True
+
+
+def _discard_scratch(job: Job) -> None:
+    """Decoded audio is large, and a killed worker does not take its own away."""
+    shutil.rmtree(storage.scratch_folder(job.claim_token), ignore_errors=True)

@@ -67,9 +67,9 @@ def sweep_orphans() -> int:
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
         removed += _removed_if_older(path, oldest)
     folders = list(Path(settings.SCRATCH_DIR).iterdir())
-    running = {f"job-{token}" for token in Job.objects.running_claims()}
+    running = {storage.scratch_folder(claim) for claim in Job.objects.running_claims()}
     for folder in folders:
-        if folder.name not in running:
+        if folder not in running:
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     if removed:

@@ -20,7 +20,7 @@ from recordings.models.recording import TITLE_PREFIX
 from recordings.pipeline.options import Hints, resolve
 from recordings.services.processing import new_job
 from speakr_site.core import system
-from speakr_site.core.errors import Busy, InvalidInput, TooLarge
+from speakr_site.core.errors import Busy, DiskFull, InvalidInput, TooLarge
 from speakr_site.core.system import MEGABYTE, SystemSettings
 
 EXTRACT_SECONDS = 600
@@ -70,7 +70,8 @@ def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
     """Keeps the upload and queues its transcription. The file at `upload.path` may be moved away.
 
     Raises InvalidInput for what cannot be decoded, TooLarge over the limits of the system settings,
-    Busy when the server itself cannot take it now. After an error nothing of the upload is left.
+    Busy or DiskFull when the server itself cannot take it now. After an error nothing of the upload
+    is left.
     """
     policy = system.current()
     info = _probed(upload.path)
@@ -99,10 +100,16 @@ def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
         duration_seconds=info.duration_seconds,
         keep_audio_only=upload.keep_audio_only or drop_video,
     )
+    is_written = False
     try:
-        duplicate = _save(recording, by=by, hints=upload.hints, policy=policy)
+        with transaction.atomic():
+            duplicate = _write(recording, by=by, hints=upload.hints, policy=policy)
+            is_written = True
     except BaseException:
-        storage.release(key)
+        # An error of the commit itself does not tell whether the row stands. A row without its
+        # audio would be worse than a stray file, which the sweep finds.
+        if not is_written:
+            storage.release(key)
         raise
     return CreatedRecording(recording, upload.warnings, duplicate)
 
@@ -124,22 +131,19 @@ def too_large(limit_mb: int, *, audio_only: bool) -> TooLarge:
     )
 
 
-def _save(
+def _write(
     recording: Recording, *, by: User, hints: Hints, policy: SystemSettings
 ) -> Recording | None:
-    """T1: the recording and its work, both or neither. Gives the oldest copy of the same bytes, if
-    any.
-    """
+    """T1: the recording and its work. Gives the oldest copy of the same bytes, if any."""
     options = resolve(hints, owner=by, system=policy)
-    with transaction.atomic():
-        duplicate = (
-            Recording.objects.filter(owner=by, sha256=recording.sha256)
-            .only("id", "title", "created_at")
-            .order_by("id")
-            .first()
-        )
-        recording.save()
-        new_job(recording=recording, by=by, hints=hints, options=options)
+    duplicate = (
+        Recording.objects.filter(owner=by, sha256=recording.sha256)
+        .only("id", "title", "created_at")
+        .order_by("id")
+        .first()
+    )
+    recording.save()
+    new_job(recording=recording, by=by, hints=hints, options=options)
     return duplicate
 
 
@@ -177,6 +181,8 @@ class _media_errors_told:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, media.MediaError):
+            if error.code == "disk_full":
+                raise DiskFull from error
             if error.transient:
                 raise Busy(str(error)) from error
             raise InvalidInput(str(error)) from error

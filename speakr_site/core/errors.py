@@ -5,6 +5,7 @@ Services raise these and nothing from DRF; core/api/exceptions.py puts them on t
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 
@@ -57,3 +58,21 @@ class Busy(SpeakrError):
     code = "busy"
     status = 503
     sentence = "The server is busy; try again later"
+
+
+class DiskFull(SpeakrError):
+    """507 and not 503: the client's next try needs an operator first."""
+
+    code = "disk_full"
+    status = 507
+    sentence = "The server's disk is full; try again later"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an OSError, or a database's error, says that there is no space left."""
+    cause = error.__cause__ or error
+    return (
+        (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+        or getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL"
+        or getattr(cause, "sqlstate", None) == "53100"
+    )

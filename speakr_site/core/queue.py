@@ -34,9 +34,12 @@ _stopping = multiprocessing.get_context("fork").Event()
 
 
 def ring(lane: str) -> None:
-    """Tells a lane's cluster, once the surrounding transaction commits, that there is work."""
+    """Tells a lane's cluster, once the surrounding transaction commits, that there is work.
+
+    Never fails: what was committed must not look as if it had not been, and the sweep rings again.
+    """
     transaction.on_commit(
-        lambda: async_task(settings.LANE_TASKS[lane], lane, cluster=lane, save=False)
+        lambda: async_task(settings.LANE_TASKS[lane], lane, cluster=lane, save=False), robust=True
     )
 
 

@@ -43,7 +43,10 @@ def test_a_live_lease_is_left_alone(claimed: Job) -> None:
 
 def test_a_job_of_a_dead_worker_waits_again(claimed: Job) -> None:
     let_lease_expire(claimed)
+    scratch = storage.scratch_folder(claimed.claim_token)
+    scratch.mkdir()
     assert sweep_expired_leases() == 1
+    assert not scratch.exists()
     job = Job.objects.get()
     assert (job.status, job.attempts, job.claim_token) == (Job.Status.QUEUED, 0, None)
     assert job.recording.status == Recording.Status.PENDING

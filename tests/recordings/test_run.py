@@ -125,6 +125,31 @@ def test_the_third_attempt_is_the_last(job: Job, connector: FakeConnector) -> No
     assert recording.error_message == "The speech engine died."
 
 
+def test_a_window_that_always_fails_is_tried_three_times(
+    job: Job, connector: FakeConnector
+) -> None:
+    connector.before = Failing(DIED, at=1.5)
+    for _ in range(4):
+        make_due(job)
+        work("gpu")
+    assert reread(job)[1].status == Recording.Status.FAILED
+    starts = [request.start for request in connector.requests]
+    assert starts.count(max(starts)) == 3
+
+
+def test_headway_starts_the_count_of_attempts_afresh(job: Job, connector: FakeConnector) -> None:
+    connector.before = Failing(DIED, times=2)
+    for _ in range(2):
+        make_due(job)
+        work("gpu")
+    assert reread(job)[0].attempts == 2
+    connector.before = Failing(DIED, at=1.5, times=2)
+    for _ in range(3):
+        make_due(job)
+        work("gpu")
+    assert reread(job)[1].status == Recording.Status.COMPLETED
+
+
 def test_an_error_that_will_not_pass_is_not_tried_again(job: Job, connector: FakeConnector) -> None:
     connector.before = Failing(ConnectorError("No such model.", code="model", permanent=True))
     work("gpu")
@@ -138,7 +163,7 @@ def test_finished_windows_are_not_heard_again(job: Job, connector: FakeConnector
     work("gpu")
     finished = job.windows.count()
     assert finished >= 1
-    assert reread(job)[0].attempts == 0, "a run that made headway is no attempt"
+    assert reread(job)[0].attempts == 1
 
     make_due(job)
     work("gpu")
@@ -236,20 +261,84 @@ def test_cancelling_a_run_again_leaves_it_completed(job: Job, connector: FakeCon
     assert (recording.status, recording.error_message) == (Recording.Status.COMPLETED, None)
 
 
+def stop_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Returns when the lease has taken notice."""
+    looks = threading.Semaphore(0)
+
+    def stopping() -> bool:
+        looks.release()
+        return True
+
+    monkeypatch.setattr(queue, "stopping", stopping)
+    for _ in range(2):  # the second look begins when the first has ended
+        assert looks.acquire(timeout=5)
+
+
 @pytest.mark.usefixtures("brisk")
-def test_a_stopping_cluster_hands_the_job_back(
+def test_a_stopping_cluster_finishes_its_window_and_hands_the_rest_back(
     job: Job, connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def before(request: TranscriptionRequest, should_stop: ShouldStop) -> None:
-        monkeypatch.setattr(queue, "stopping", lambda: True)
+        stop_cluster(monkeypatch)
+        assert not should_stop()
+
+    connector.before = before
+    work("gpu")
+    handed_back, recording = reread(job)
+    assert (handed_back.status, handed_back.attempts) == (Job.Status.QUEUED, 0)
+    assert handed_back.available_at <= timezone.now()
+    assert recording.status == Recording.Status.PENDING
+    assert len(connector.requests) == job.windows.count() == 1
+
+    monkeypatch.setattr(queue, "stopping", lambda: False)
+    connector.before = lambda request, should_stop: None
+    work("gpu")
+    assert reread(job)[1].status == Recording.Status.COMPLETED
+    starts = [request.start for request in connector.requests]
+    assert len(starts) == len(set(starts))
+
+
+@pytest.mark.usefixtures("brisk")
+def test_a_stopping_cluster_breaks_off_a_window_that_takes_too_long(
+    job: Job, connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "GRACE_SECONDS", 0.1)
+
+    def before(request: TranscriptionRequest, should_stop: ShouldStop) -> None:
+        stop_cluster(monkeypatch)
         waiting_for_a_stop(request, should_stop)
 
     connector.before = before
     work("gpu")
-    job, recording = reread(job)
+    job = reread(job)[0]
     assert (job.status, job.attempts) == (Job.Status.QUEUED, 0)
-    assert job.available_at <= timezone.now()
-    assert recording.status == Recording.Status.PENDING
+    assert not job.windows.exists()
+
+
+@pytest.mark.usefixtures("brisk")
+def test_a_stopping_cluster_does_not_begin_to_tell_voices_apart(
+    job: Job, connector: FakeConnector, diarizer: FakeDiarizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector.window_seconds = None
+    connector.before = lambda request, should_stop: stop_cluster(monkeypatch)
+    work("gpu")
+    assert reread(job)[0].status == Job.Status.QUEUED
+    assert job.windows.count() == 1
+    assert diarizer.calls == 0
+
+
+@pytest.mark.usefixtures("brisk")
+def test_cancelling_does_not_wait_for_the_grace_of_a_stopping_cluster(
+    job: Job, connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def before(request: TranscriptionRequest, should_stop: ShouldStop) -> None:
+        stop_cluster(monkeypatch)
+        cancel_job(job)
+        waiting_for_a_stop(request, should_stop)
+
+    connector.before = before
+    work("gpu")
+    assert reread(job)[0].status == Job.Status.CANCELLED
 
 
 @pytest.mark.usefixtures("brisk")

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
-from speakr_site.core.errors import Busy, SpeakrError
+from speakr_site.core.errors import Busy, DiskFull, SpeakrError, is_disk_full
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,10 @@ SENTENCES = {
 def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER. What nobody foresaw is logged and answered without details."""
     set_rollback()
-    if isinstance(exc, OperationalError):
+    if is_disk_full(exc):
+        logger.error("%s: the disk is full: %s", _place(context), exc)
+        exc = DiskFull()
+    elif isinstance(exc, OperationalError):
         logger.error("%s: database: %s", _place(context), exc)
         exc = Busy()
     if isinstance(exc, SpeakrError):

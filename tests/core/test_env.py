@@ -1,0 +1,72 @@
+"""What the environment may say, and what stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from speakr_site import env
+from speakr_site.database import database
+
+
+@pytest.mark.parametrize(("given", "flag"), [("yes", True), ("0", False), ("", True), (" ", True)])
+def test_an_empty_flag_means_its_default(
+    monkeypatch: pytest.MonkeyPatch, given: str, flag: bool
+) -> None:
+    monkeypatch.setenv("VIDEO_RETENTION", given)
+    assert env.flag("VIDEO_RETENTION", default=True) is flag
+
+
+def test_nonsense_stops_the_start_with_the_name_and_the_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("X", "maybe")
+    for read in (
+        lambda: env.flag("X", default=True),
+        lambda: env.integer("X", 1),
+        lambda: env.choice("X", "a", ("a", "b")),
+        lambda: env.zone("X", "UTC"),
+    ):
+        with pytest.raises(ImproperlyConfigured, match=r"^X .*'maybe'"):
+            read()
+    monkeypatch.setenv("X", "99")
+    with pytest.raises(ImproperlyConfigured, match="between 0 and 9, not 99"):
+        env.integer("X", 1, maximum=9)
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hush\n")
+    monkeypatch.setenv("X_FILE", str(file))
+    assert env.secret("X") == "hush"
+    file.unlink()
+    with pytest.raises(ImproperlyConfigured, match="X_FILE cannot be read"):
+        env.secret("X")
+
+
+def test_a_generated_secret_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    made = env.kept_secret(path)
+    assert len(made) > 50
+    assert env.kept_secret(path) == made
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [item.name for item in tmp_path.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize(
+    ("url", "engine"),
+    [
+        ("", "django.db.backends.sqlite3"),
+        ("postgresql+psycopg2://u:p@h/speakr", "django.db.backends.postgresql"),
+        ("sqlite:////tmp/x.db", "django.db.backends.sqlite3"),
+    ],
+)
+def test_a_database_url_may_be_sqlalchemys(url: str, engine: str, tmp_path: Path) -> None:
+    assert database(url, tmp_path)["ENGINE"] == engine
+
+
+def test_another_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="runs on SQLite and PostgreSQL, not on 'mysql'"):
+        database("mysql://h/speakr", tmp_path)
