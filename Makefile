@@ -20,7 +20,7 @@ run: $(VENV)/.installed  ## Server and clusters until Ctrl-C; the first time it 
 
 test: $(VENV)/.installed-dev  ## The whole test suite on SQLite, then on a real PostgreSQL
 	$(BIN)/python -m pytest -q
-	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress"
 
 lint: $(VENV)/.installed-dev  ## Style, formatting, Dockerfile, forgotten migrations
 	$(BIN)/ruff check .
@@ -31,6 +31,7 @@ lint: $(VENV)/.installed-dev  ## Style, formatting, Dockerfile, forgotten migrat
 
 bench: $(VENV)/.installed-dev  ## The figures that the README quotes
 	$(BIN)/python -m benchmarks.diarization
+	$(BIN)/python -m benchmarks.upload
 
 $(VENV)/.made:
 	@for python in $(PYTHON) python3.12 python3.11 python3; do \

@@ -6,6 +6,7 @@ A client of its own server: it speaks HTTP and calls manage.py; no models here.
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -228,7 +229,9 @@ def show_next(login: dict[str, str], token: str, recording: int) -> None:
     if login["password"]:
         password = f"password {login['password']}"
     else:
-        password = f"password as before (another: .venv/bin/python manage.py changepassword {user})"
+        place = f"DATA_DIR={shlex.quote(login['data_dir'])} " if env.text("DATA_DIR") else ""
+        command = f"{place}.venv/bin/python manage.py changepassword {user}"
+        password = f"password as before (another: {command})"
     chosen = [f" {name}={env.text(name)}" for name in PLACES if env.text(name)]
     lines = (
         "",

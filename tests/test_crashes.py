@@ -23,7 +23,7 @@ from benchmarks import conversations
 from tests.instance import START_SECONDS, Instance, until, zombies
 from tests.recordings.speech import tiny_en
 
-pytestmark = [pytest.mark.slow, pytest.mark.engine]
+pytestmark = [pytest.mark.stress, pytest.mark.engine]
 logger = logging.getLogger(__name__)
 
 SEED = 1

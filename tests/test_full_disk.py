@@ -151,7 +151,7 @@ def test_a_job_that_finds_no_room_waits_for_it_and_is_not_blamed(
     assert recording.status == Recording.Status.COMPLETED
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.engine
 def test_a_server_whose_whole_disk_was_full_goes_on_by_itself(
     small_disk: Path, tmp_path: Path

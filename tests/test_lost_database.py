@@ -107,7 +107,7 @@ def stored(instance: Instance) -> list[Path]:
     return [path for path in (instance.data_dir / "uploads").rglob("*") if path.is_file()]
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.engine
 def test_everything_acknowledged_is_transcribed_after_the_database_was_gone(
     instance: Instance, database: Database, tmp_path: Path

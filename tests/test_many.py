@@ -18,7 +18,7 @@ import pytest
 from tests.instance import START_SECONDS, Instance, until
 from tests.recordings.speech import tiny_en, write_jfk, write_wav
 
-pytestmark = [pytest.mark.slow, pytest.mark.engine]
+pytestmark = [pytest.mark.stress, pytest.mark.engine]
 
 PEOPLE = 8
 UPLOADS = 200

@@ -17,7 +17,7 @@ class CurrentUserViewSet(ScopedViewSet):
     scopes = {"retrieve": "self"}
     pagination_class = None
 
-    @extend_schema(tags=["Users"], responses=UserSerializer)
+    @extend_schema(tags=["Users"], summary="The caller", responses=UserSerializer)
     def retrieve(self, request: Request) -> Response:
         """The caller: who they are, what they prefer, and the groups they are in."""
         memberships = Membership.objects.select_related("group").order_by("group__name", "id")

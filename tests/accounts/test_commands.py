@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
@@ -87,3 +88,18 @@ def test_who_is_not_active_gets_no_token(alice: User) -> None:
     User.objects.update(is_active=False)
     with pytest.raises(CommandError, match="not active"):
         run("create_token", "alice", "--label", "phone")
+
+
+def test_a_database_that_is_not_ready_is_a_sentence(db: None) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("no such table: accounts_user")
+
+    for command in (
+        ("create_user", "erin", "--email", "e@x.org", "--password", PASSWORD),
+        ("create_token", "erin", "--label", "laptop"),
+    ):
+        with (
+            connection.execute_wrapper(refuse),
+            pytest.raises(CommandError, match="not ready: no such table.* with DATA_DIR"),
+        ):
+            run(*command)

@@ -159,6 +159,21 @@ def test_a_model_that_cannot_be_had_is_a_sentence(
     assert str(tmp_path) not in str(caught.value)
 
 
+def test_a_setting_that_this_machine_cannot_run_is_not_blamed_on_the_model(
+    jfk: Path, tmp_path: Path
+) -> None:
+    host = EngineHost(
+        EngineConfig(models_dir=tmp_path, model=str(tiny_en()), compute_type="int3", device="cpu")
+    )
+    connector = FasterWhisperConnector(FasterWhisperOptions(host=host))
+
+    with pytest.raises(ConnectorError, match="does not run here on cpu as int3") as caught:
+        connector.transcribe(request(jfk), should_stop=never)
+    connector.close()
+
+    assert (caught.value.code, caught.value.permanent) == ("engine_misconfigured", True)
+
+
 def test_a_model_that_cannot_be_downloaded_is_a_sentence(jfk: Path, tmp_path: Path) -> None:
     host = EngineHost(
         EngineConfig(models_dir=tmp_path, model="small", environment={"HF_HUB_OFFLINE": "1"})

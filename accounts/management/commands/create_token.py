@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.management.base import PeopleCommand
 from accounts.models import ApiToken, User
 from accounts.services import replace_token
 
@@ -15,7 +16,7 @@ MAX_DAYS = 36_500
 LABEL_LENGTH = ApiToken._meta.get_field("name").max_length
 
 
-class Command(BaseCommand):
+class Command(PeopleCommand):
     help = (
         "Makes an API token for a person and prints it, alone, on standard output; it cannot be "
         "shown again. Earlier tokens of that person with the same label are revoked, so running "

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.base import PeopleCommand
 from accounts.services import ensure_user
 
 
-class Command(BaseCommand):
+class Command(PeopleCommand):
     help = (
         "Makes sure that a person exists. One who exists with the same name and e-mail is left as "
         "they are, password included, and that counts as success; any other conflict is an error."

@@ -11,6 +11,7 @@ from recordings.models import Recording
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.processing import queue_transcription
 from speakr_site.core.api.parsers import json_object
+from speakr_site.core.api.schema import errors
 from speakr_site.core.api.viewsets import ScopedViewSet
 
 
@@ -25,7 +26,7 @@ class TranscribeViewSet(ScopedViewSet):
     @extend_schema(
         summary="Transcribe again",
         request=in_.TranscribeSerializer,
-        responses={200: out.QueuedSerializer},
+        responses={200: out.QueuedSerializer, **errors(409)},
     )
     def create(self, request: Request, pk: str) -> Response:
         recording = self.get_object()

@@ -22,6 +22,7 @@ from recordings.services.upload import body_limit, create_recording, too_large
 from speakr_site.core import system
 from speakr_site.core.api.pagination import pages_of
 from speakr_site.core.api.parsers import json_object
+from speakr_site.core.api.schema import errors
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import NotAllowed
 
@@ -35,7 +36,7 @@ class UploadViewSet(ScopedViewSet):
     @extend_schema(
         summary="Upload a recording and queue its transcription",
         request={"multipart/form-data": in_.UploadSerializer},
-        responses={202: out.RecordingCreatedSerializer},
+        responses={202: out.RecordingCreatedSerializer, **errors(413, 503, 507)},
     )
     def create(self, request: Request) -> Response:
         policy = system.current()

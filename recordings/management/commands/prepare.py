@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import shlex
+import sys
 import time
 from argparse import ArgumentParser
 from dataclasses import asdict, dataclass, replace
@@ -103,6 +106,14 @@ def server_url() -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}"
 
 
+def manage(command: str) -> str:
+    """A management command as it can be pasted into the shell that this one was started from."""
+    python = os.path.relpath(sys.executable)
+    place = f"DATA_DIR={shlex.quote(str(settings.DATA_DIR))} "
+    is_usual = settings.DATA_DIR == settings.BASE_DIR / "data"
+    return f"{'' if is_usual else place}{python} manage.py {command}"
+
+
 def summary(login: Login) -> str:
     lines = [
         f"Speakr: {login.url}/admin/ (console), {login.url}/api/v1/docs (API)",
@@ -117,8 +128,8 @@ def summary(login: Login) -> str:
         ]
     else:
         lines += [
-            f"  password  as before; a new one: manage.py changepassword {login.username}",
+            f"  password  as before; a new one: {manage(f'changepassword {login.username}')}",
             "  token     as before; another one: "
-            f"manage.py create_token {login.username} --label NAME",
+            f"{manage(f'create_token {login.username} --label NAME')}",
         ]
     return "\n".join(lines)

@@ -43,6 +43,7 @@ DESCRIPTIONS = {
     416: "The range lies outside the file.",
     429: "Too many requests; Retry-After says when to come back.",
     503: "The server is busy; Retry-After says when to come back.",
+    507: "The server's disk is full.",
 }
 
 
