@@ -189,10 +189,12 @@ class Whisper:
                 without_timestamps=False,
                 **options,
             )
-            found = list(segments)
-            for item in batch:
-                # A segment's `seek` is the frame that its stretch begins with, rounded down.
-                own = [s for s in found if abs(s.seek / FRAMES_PER_SECOND - item.start) < 0.02]
+            found: dict[Stretch, list[Any]] = {item: [] for item in batch}
+            for segment in segments:
+                # `seek` is the frame that the segment's stretch begins with, rounded down.
+                begun = segment.seek / FRAMES_PER_SECOND
+                found[min(batch, key=lambda item: abs(item.start - begun))].append(segment)
+            for item, own in found.items():
                 yield _heard(item, own)
 
     def _device(self) -> tuple[str, str]:

@@ -201,10 +201,14 @@ def test_a_job_that_lost_the_database_is_put_off_and_not_blamed(alice: User) -> 
     job = make_job(
         recording=make_recording(owner=alice), status=Job.Status.RUNNING, claim_token=token
     )
-    assert failure_of(OperationalError("server closed the connection")).blameless
+    failure = failure_of(OperationalError("server closed the connection"))
+    assert failure.blameless
     assert not failure_of(IntegrityError("a bug of ours")).blameless
 
-    commit.put_off(job)
+    commit.put_off(job, failure)
     job.refresh_from_db()
     assert (job.status, job.attempts) == (Job.Status.QUEUED, 0)
     assert job.available_at > timezone.now()
+    assert Recording.objects.get().warnings == [
+        "The database did not answer. It will be tried again."
+    ]

@@ -92,7 +92,7 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
     sentence = failure.sentence[:500]
     if not failure.permanent and attempts < settings.JOB_MAX_RETRIES:
         wait = BACKOFF_SECONDS * BACKOFF_FACTOR**attempts * random.uniform(1, 1.2)
-        _hand_back(job, wait_seconds=wait, attempts=attempts)
+        _hand_back(job, wait_seconds=wait, attempts=attempts, reason=sentence)
         return
     with transaction.atomic():
         _release(
@@ -103,7 +103,10 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
             error_message=sentence,
         )
         Recording.objects.filter(pk=job.recording_id).update(
-            status=Recording.Status.FAILED, error_code=failure.code, error_message=sentence
+            status=Recording.Status.FAILED,
+            error_code=failure.code,
+            error_message=sentence,
+            warnings=[],
         )
 
 
@@ -113,9 +116,9 @@ def cancelled(job: Job) -> None:
         rest_cancelled(Recording.objects.get(pk=job.recording_id))
 
 
-def put_off(job: Job) -> None:
+def put_off(job: Job, failure: Failure) -> None:
     """Until the server may be able to work again; not an attempt."""
-    _hand_back(job, wait_seconds=PUT_OFF_SECONDS, attempts=job.attempts)
+    _hand_back(job, wait_seconds=PUT_OFF_SECONDS, attempts=job.attempts, reason=failure.sentence)
 
 
 def handed_back(job: Job) -> None:
@@ -123,7 +126,8 @@ def handed_back(job: Job) -> None:
     _hand_back(job, wait_seconds=0, attempts=job.attempts)
 
 
-def _hand_back(job: Job, *, wait_seconds: float, attempts: int) -> None:
+def _hand_back(job: Job, *, wait_seconds: float, attempts: int, reason: str = "") -> None:
+    """`reason`: why, for the owner, who sees the recording wait."""
     with transaction.atomic():
         released = Job.objects.release(
             job.claim_token,
@@ -134,7 +138,10 @@ def _hand_back(job: Job, *, wait_seconds: float, attempts: int) -> None:
         )
         if not released:
             raise LeaseLost
-        Recording.objects.filter(pk=job.recording_id).update(status=Recording.Status.PENDING)
+        Recording.objects.filter(pk=job.recording_id).update(
+            status=Recording.Status.PENDING,
+            warnings=[f"{reason} It will be tried again."] if reason else [],
+        )
 
 
 def _release(job: Job, status: str, **changes: object) -> None:

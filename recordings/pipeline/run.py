@@ -41,7 +41,7 @@ def run_transcription(job: Job) -> None:
         logger.warning("%s failed: %s", job, failure.code, exc_info=failure.code == "internal")
         with suppress(commit.LeaseLost):
             if failure.blameless:
-                commit.put_off(job)
+                commit.put_off(job, failure)
             else:
                 commit.failed(job, failure, made_headway=job.windows.count() > windows_before)
         if isinstance(error, TimeLimit):

@@ -105,13 +105,15 @@ def test_an_error_that_may_pass_is_tried_again_later(job: Job, connector: FakeCo
     assert (job.status, job.attempts) == (Job.Status.QUEUED, 1)
     assert timedelta(seconds=10) < job.available_at - timezone.now() < timedelta(seconds=30)
     assert recording.status == Recording.Status.PENDING
+    assert recording.warnings == ["The speech engine died. It will be tried again."]
 
     work("gpu")
     assert reread(job)[0].status == Job.Status.QUEUED
 
     make_due(job)
     work("gpu")
-    assert reread(job)[1].status == Recording.Status.COMPLETED
+    recording = reread(job)[1]
+    assert (recording.status, recording.warnings) == (Recording.Status.COMPLETED, [])
 
 
 def test_the_third_attempt_is_the_last(job: Job, connector: FakeConnector) -> None:

@@ -49,6 +49,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # The database file is nobody's but the server's and its group's.
+        os.umask(0o027)
         wait_for_database()
         call_command("migrate", verbosity=0, interactive=False)
         call_command("sync_schedules")
