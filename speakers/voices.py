@@ -1,8 +1,6 @@
-"""Voice vectors: unit length, centroid, cosine, best match. Pure NumPy, no Django."""
+"""Voice vectors: unit length, centroid, cosine. Pure NumPy, no Django."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,14 +21,3 @@ def centroid(vectors: ArrayLike) -> np.ndarray:
 def cosine(one: ArrayLike, other: ArrayLike) -> float:
     """Likeness of two vectors, -1..1; 0 where one of them is all zeros."""
     return float(unit(one) @ unit(other))
-
-
-def best_match(
-    voice: ArrayLike, known: Mapping[str, ArrayLike], *, threshold: float
-) -> tuple[str, float] | None:
-    """The known voice most like `voice` and its cosine; None where none reaches `threshold`."""
-    likeness = {name: cosine(voice, other) for name, other in known.items()}
-    name = max(likeness, key=likeness.__getitem__, default=None)
-    if name is None or likeness[name] < threshold:
-        return None
-    return name, likeness[name]

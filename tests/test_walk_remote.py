@@ -74,7 +74,8 @@ def service(settings: Any) -> Iterator[Service]:
 
 @pytest.fixture
 def recording(alice: User, tmp_path: Path, service: Service) -> Recording:
-    path = tone(tmp_path / "tone.wav", seconds=2)
+    # Not a whole number of the 10 ms that loudness is measured in.
+    path = tone(tmp_path / "tone.wav", seconds=2.005)
     upload = Upload(
         path=path,
         filename="tone.wav",

@@ -93,12 +93,12 @@ def prepare(job: Job, scratch: Path, connector: Connector, lease: Lease) -> Audi
         )
     except media.MediaCancelled as error:
         raise TranscriptionCancelled from error
-    limit = connector.limits.window_seconds or info.duration_seconds
-    cuts = [*windows.cut_points(info.loudness, limit), info.duration_seconds]
+    # Loudness is rounded up to its next step, so the whole may be a little longer than it is.
+    limit = connector.limits.window_seconds or info.duration_seconds + 1
     return Audio(
         wav=wav,
         duration_seconds=info.duration_seconds,
-        windows=list(zip(cuts, cuts[1:], strict=False)),
+        windows=windows.windows(info.loudness, limit),
         warnings=(TRUNCATED,) if info.truncated else (),
     )
 

@@ -1,17 +1,9 @@
-"""What every room stands on: time stamps, one canary per lane, the audit trail."""
+"""What every room stands on: one canary per lane, the audit trail."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-
-
-class TimeStamped(models.Model):
-    created_at = models.DateTimeField(auto_now_add=True, editable=False)
-    updated_at = models.DateTimeField(auto_now=True, editable=False)
-
-    class Meta:
-        abstract = True
 
 
 class Canary(models.Model):

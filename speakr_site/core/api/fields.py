@@ -136,18 +136,6 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class StorableJSONField(serializers.JSONField):
-    """Any JSON value whose texts PostgreSQL can hold: no NUL, no lone surrogate, at any depth."""
-
-    default_error_messages = {"unstorable": "{name} has a character that cannot be stored"}
-
-    def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
-        if not is_storable(value):
-            self.fail("unstorable", name=self.field_name)
-        return value
-
-
 def is_storable(value: Any) -> bool:
     """Whether all texts in a JSON value, keys included, can be stored."""
     if isinstance(value, str):
