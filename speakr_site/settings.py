@@ -150,7 +150,13 @@ CONSTANCE_ADDITIONAL_FIELDS = system.FIELDS
 # Transcription: names as existing deployments set them
 WHISPER_MODEL = env.text("WHISPER_MODEL")
 WHISPER_DEVICE = env.choice("WHISPER_DEVICE", "auto", ("auto", "cpu", "cuda"))
-WHISPER_COMPUTE_TYPE = env.text("WHISPER_COMPUTE_TYPE", "auto")
+# CTranslate2's names
+WHISPER_COMPUTE_TYPE = env.choice(
+    "WHISPER_COMPUTE_TYPE",
+    "auto",
+    ("auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16")
+    + ("float16", "bfloat16", "float32"),
+)
 WHISPER_BATCH_SIZE = env.integer("WHISPER_BATCH_SIZE", 0, maximum=256)
 WHISPER_THREADS = env.integer("WHISPER_THREADS", 0, maximum=256)
 MODEL_IDLE_UNLOAD_SECONDS = env.integer("MODEL_IDLE_UNLOAD_SECONDS", 900)
@@ -163,8 +169,10 @@ TRANSCRIPTION_CONNECTOR = env.choice(
     "asr_endpoint" if ASR_BASE_URL else "faster_whisper",
     ("faster_whisper", "asr_endpoint"),
 )
-if TRANSCRIPTION_CONNECTOR == "asr_endpoint" and not ASR_BASE_URL:
-    raise ImproperlyConfigured("TRANSCRIPTION_CONNECTOR=asr_endpoint needs ASR_BASE_URL.")
+if TRANSCRIPTION_CONNECTOR == "asr_endpoint" and not ASR_BASE_URL.startswith(
+    ("http://", "https://")
+):
+    raise ImproperlyConfigured("The asr_endpoint connector needs ASR_BASE_URL, an http(s) address.")
 TRANSCRIPTION_MODEL = env.text("TRANSCRIPTION_MODEL")
 TRANSCRIPTION_MODELS_AVAILABLE = env.items("TRANSCRIPTION_MODELS_AVAILABLE")
 TRANSCRIPTION_MODEL_LABELS = env.items("TRANSCRIPTION_MODEL_LABELS")

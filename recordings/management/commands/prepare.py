@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shlex
@@ -22,6 +23,8 @@ from accounts.models import User
 from accounts.services import ensure_user, issue_token
 from recordings.connectors.base import ConnectorError
 from recordings.connectors.weights import ensure_default
+
+logger = logging.getLogger(__name__)
 
 DATABASE_WAIT_SECONDS = 60
 
@@ -68,12 +71,16 @@ class Command(BaseCommand):
 def wait_for_database() -> None:
     """Returns once the database answers; CommandError when it does not within a minute."""
     deadline = time.monotonic() + DATABASE_WAIT_SECONDS
+    is_told = False
     while True:
         try:
             connection.ensure_connection()
         except DatabaseError as error:
             if time.monotonic() > deadline:
                 raise CommandError(f"The database does not answer: {error}") from None
+            if not is_told:
+                logger.warning("the database does not answer yet; waiting up to a minute")
+                is_told = True
             time.sleep(1)
         else:
             return
