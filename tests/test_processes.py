@@ -44,7 +44,7 @@ def test_the_login_is_shown_and_the_server_answers(instance: Instance) -> None:
 
 
 def test_every_lane_stamps_its_canary_soon_after_the_start(instance: Instance) -> None:
-    until(lambda: set(instance.canaries()) == LANES, COME_BACK_SECONDS, "three canaries")
+    assert until(lambda: set(instance.canaries()) == LANES, COME_BACK_SECONDS, "three canaries")
 
 
 def test_a_second_server_on_the_same_port_ends_with_a_sentence(

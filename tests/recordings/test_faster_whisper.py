@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jiwer
@@ -15,21 +14,11 @@ import pytest
 
 from benchmarks import conversations
 from benchmarks.conversations import Conversation
-from recordings.audio.speech import Stretch
 from recordings.audio.wav import wav_duration
 from recordings.connectors.base import ConnectorError, Transcript, TranscriptionRequest, Word
 from recordings.connectors.faster_whisper import FasterWhisperConnector, FasterWhisperOptions
 from recordings.connectors.weights import PART_PACKAGES
 from recordings.engine_host import EngineConfig, EngineDiarizer, EngineHost
-from recordings.engine_whisper import (
-    Heard,
-    _doubtful,
-    _heard,
-    _spoken,
-    _the_better,
-    is_repetitive,
-    without_loops,
-)
 from tests.recordings.speech import JFK_TEXT, plain, tiny_en, write_jfk, write_wav
 
 pytestmark = pytest.mark.engine
@@ -110,7 +99,7 @@ def test_hints_longer_than_the_model_can_take_are_cut(
 ) -> None:
     asked = request(jfk, hotwords="Kennedy " * 500, initial_prompt="A speech to a nation. " * 500)
 
-    connector.transcribe(asked, should_stop=never)
+    assert connector.transcribe(asked, should_stop=never).segments
 
 
 def test_a_hotword_decides_a_spelling(connector: FasterWhisperConnector, jfk: Path) -> None:
@@ -301,6 +290,16 @@ def test_silence_and_noise_are_no_words(base: FasterWhisperConnector, tmp_path: 
         assert words_in(base, wav) == [], name
 
 
+def test_the_description_needs_no_child(host: EngineHost) -> None:
+    idle = EngineHost(host.config)
+    connector = FasterWhisperConnector(FasterWhisperOptions(host=idle, window_seconds=300.0))
+
+    assert connector.is_local
+    assert connector.limits.window_seconds == 300
+    assert connector.capabilities.hotwords
+    assert idle.pid is None
+
+
 @pytest.mark.parametrize("language", ["en-GB", "EN", "tlh"])
 def test_a_code_the_model_does_not_know_as_it_stands_is_understood_or_detected(
     base: FasterWhisperConnector, jfk: Path, language: str
@@ -325,133 +324,3 @@ def test_a_large_model_without_a_gpu_is_a_warning(
 
     assert heard.segments
     assert "slower than real time" in caplog.text
-
-
-def decoded(**changes: Any) -> SimpleNamespace:
-    values = {
-        "no_speech_prob": 0.1,
-        "avg_logprob": -0.2,
-        "words": [SimpleNamespace(start=1.0, end=2.0, word=" Thank you.")],
-    }
-    return SimpleNamespace(**{**values, **changes})
-
-
-WHOLE = Stretch(0.0, 28.0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "kept"),
-    [
-        ({}, True),
-        ({"no_speech_prob": 0.9}, True),
-        ({"avg_logprob": -1.5}, True),
-        ({"no_speech_prob": 0.9, "avg_logprob": -1.5}, False),
-        ({"words": []}, False),
-        ({"words": None}, False),
-    ],
-)
-def test_what_the_model_doubts_twice_is_dropped(changes: dict[str, Any], kept: bool) -> None:
-    assert bool(_heard(WHOLE, [decoded(**changes)]).phrases) == kept
-
-
-def words(text: str, start: float = 0.0, step: float = 1.0) -> tuple[Word, ...]:
-    return tuple(
-        Word(start + place * step, start + (place + 1) * step, f" {word}")
-        for place, word in enumerate(text.split())
-    )
-
-
-def said(phrases: Iterable[tuple[Word, ...]]) -> str:
-    return "".join(word.text for phrase in phrases for word in phrase).strip()
-
-
-def heard_in(start: float, end: float, *phrases: tuple[Word, ...], loops: bool = False) -> Heard:
-    return Heard(Stretch(start, end), phrases, is_looping=loops)
-
-
-def test_a_loop_is_cut_and_the_speech_before_it_stays() -> None:
-    speech = "we will meet again on Tuesday"
-    looped = words(f"{speech} " + "and that is it. " * 40)
-
-    kept = without_loops(looped)
-
-    assert said([tuple(kept)]) == f"{speech} and that is it."
-    assert is_repetitive(said([looped]))
-
-
-def test_a_loop_over_several_segments_is_seen_and_what_was_said_once_stays() -> None:
-    beginning, again = "we will meet again on Tuesday", "thank you"
-    segments = [
-        decoded(words=[SimpleNamespace(start=1, end=2, word=f" {word}") for word in text.split()])
-        for text in (beginning, *[again] * 60)
-    ]
-
-    heard = _heard(WHOLE, segments)
-
-    assert heard.is_looping
-    assert said(heard.phrases) == f"{beginning} {again}"
-
-
-def test_speech_without_words_is_asked_about_again_from_pause_to_pause() -> None:
-    speech = [Stretch(0, 4), Stretch(4.5, 9), Stretch(20, 22), Stretch(40, 41)]
-    heard = [heard_in(0, 22, words("one two three four five six"), words("seven eight", 20))]
-
-    assert _doubtful(speech, heard) == [Stretch(4.5, 9), Stretch(40, 41)]
-
-
-def test_a_word_stretched_over_speech_does_not_stand_for_it() -> None:
-    heard = [heard_in(0, 8, words("one two"), (Word(2.0, 8.0, " three"),))]
-
-    assert _doubtful([Stretch(0, 8)], heard) == [Stretch(0, 8)]
-
-
-def test_a_loop_is_asked_about_again_in_shorter_stretches() -> None:
-    speech = [Stretch(0, 9), Stretch(9.2, 18), Stretch(18.2, 27)]
-    heard = [heard_in(0, 27, words("a " * 27), loops=True)]
-
-    assert _doubtful(speech, heard) == speech
-
-
-def test_the_second_look_replaces_the_words_of_its_stretch_and_no_others() -> None:
-    first = heard_in(0, 9, words("one two three four five"))
-    again = heard_in(4, 9, words("fife six seven eight nine", 4.0))
-
-    phrases = _the_better(first.phrases, again, [first], [Stretch(0, 4), Stretch(4, 9)])
-
-    assert said(phrases) == "one two three four fife six seven eight nine"
-
-
-@pytest.mark.parametrize(
-    ("again", "first_loops", "kept"),
-    [
-        (heard_in(0, 4, words("a")), False, "one two"),
-        (heard_in(0, 4, words("a b c d"), loops=True), True, "one two"),
-        (heard_in(0, 4, words("a")), True, "a"),
-        (heard_in(0, 4, words("a b c d")), False, "a b c d"),
-        (heard_in(0, 4), False, "one two"),
-    ],
-)
-def test_the_better_look_counts(again: Heard, first_loops: bool, kept: str) -> None:
-    first = heard_in(0, 4, words("one two"), loops=first_loops)
-
-    assert said(_the_better(first.phrases, again, [first], [Stretch(0, 4)])) == kept
-
-
-def test_segments_stay_inside_their_window_and_words_in_order() -> None:
-    phrases = [(Word(1.0, 3.0, " one"),), (Word(0.5, 30.0, " two"), Word(30.0, 31.0, " three"))]
-
-    segments = list(_spoken(phrases, 600.0, 610.0))
-
-    assert [(segment.start, segment.end) for segment in segments] == [(601, 603), (601, 610)]
-    assert [word.start for word in segments[1].words] == [601, 610]
-    assert segments[1].text == "two three"
-
-
-def test_the_description_needs_no_child(host: EngineHost) -> None:
-    idle = EngineHost(host.config)
-    connector = FasterWhisperConnector(FasterWhisperOptions(host=idle, window_seconds=300.0))
-
-    assert connector.is_local
-    assert connector.limits.window_seconds == 300
-    assert connector.capabilities.hotwords
-    assert idle.pid is None

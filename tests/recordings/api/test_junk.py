@@ -154,7 +154,7 @@ class Sweep:
         if error == (None, None, None):
             assert not self.wrong, "\n".join(self.wrong)
 
-    def look(self, response: HttpResponse, *sent: Any) -> None:
+    def expect_answer(self, response: HttpResponse, *sent: Any) -> None:
         complaint = complaint_about(response)
         if complaint:
             self.wrong.append(f"{complaint}: {' '.join(str(part)[:80] for part in sent)}")
@@ -206,9 +206,11 @@ def test_no_value_of_a_field_breaks_anything(
     with Sweep() as sweep:
         for value in VALUES:
             body = f'{{"{field}": {value}}}'.encode()
-            sweep.look(send(client, route.method, route.url(recording.pk), body), value)
+            sweep.expect_answer(send(client, route.method, route.url(recording.pk), body), value)
             # What was stored can be read again.
-            sweep.look(client.get(f"/api/v1/recordings/{recording.pk}"), "read after", value)
+            sweep.expect_answer(
+                client.get(f"/api/v1/recordings/{recording.pk}"), "read after", value
+            )
             recording.jobs.all().delete()
 
 
@@ -217,10 +219,10 @@ def test_no_body_breaks_anything(client: APIClient, recording: Recording, name: 
     route = of(name)
     with Sweep() as sweep:
         for body in BODIES:
-            sweep.look(send(client, route.method, route.url(recording.pk), body), body)
+            sweep.expect_answer(send(client, route.method, route.url(recording.pk), body), body)
         for media_type in MEDIA_TYPES:
             response = send(client, route.method, route.url(recording.pk), b"{}", media_type)
-            sweep.look(response, media_type)
+            sweep.expect_answer(response, media_type)
 
 
 @pytest.mark.parametrize(
@@ -233,12 +235,14 @@ def test_no_query_breaks_anything(
     with Sweep() as sweep:
         for value in QUERY_VALUES:
             query = f"{parameter}={value}"
-            sweep.look(ask(client, url, query), query)
+            sweep.expect_answer(ask(client, url, query), query)
         for query in (f"{parameter}", f"{parameter}=&{parameter}=x", f"{parameter}[]=1", "&&=&=="):
-            sweep.look(ask(client, url, query), query)
+            sweep.expect_answer(ask(client, url, query), query)
         for charset in CHARSETS:
             media_type = f"text/plain; charset={charset}"
-            sweep.look(ask(client, url, f"{parameter}=%2B%32%41%41%2D%ff", media_type), charset)
+            sweep.expect_answer(
+                ask(client, url, f"{parameter}=%2B%32%41%41%2D%ff", media_type), charset
+            )
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if "{pk}" in route.path], ids=str)
@@ -246,7 +250,7 @@ def test_no_id_breaks_anything(client: APIClient, route: Route) -> None:
     with Sweep() as sweep:
         for pk in IDS:
             response = send(client, route.method, route.url(pk), b'{"title":"x"}')
-            sweep.look(response, route.method, route.url(pk))
+            sweep.expect_answer(response, route.method, route.url(pk))
             if response.status_code not in (404, 405):
                 sweep.wrong.append(f"{response.status_code} for {pk!r}")
 
@@ -304,7 +308,7 @@ def test_no_header_breaks_anything(
             url = route.url(recording.pk)
             response = client.generic(route.method, url, body, "application/json", headers=headers)
             if response.status_code not in ALSO:
-                sweep.look(response, route, headers)
+                sweep.expect_answer(response, route, headers)
 
 
 FIELD_VALUES = [
@@ -337,4 +341,6 @@ def test_no_body_of_an_upload_breaks_anything(client: APIClient) -> None:
     with Sweep() as sweep:
         for media_type in MEDIA_TYPES:
             for body in (*BODIES[:8], form(), form(file_part(b""))):
-                sweep.look(send(client, "POST", UPLOAD, body, media_type), media_type, body)
+                sweep.expect_answer(
+                    send(client, "POST", UPLOAD, body, media_type), media_type, body
+                )
