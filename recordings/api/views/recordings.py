@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
@@ -25,6 +26,9 @@ from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.schema import errors
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import NotAllowed
+
+CHUNK_BYTES = 64 * 1024
+REST_BYTES = 16 * 1024 * 1024
 
 
 @extend_schema(tags=["Recordings"])
@@ -53,6 +57,7 @@ class UploadViewSet(ScopedViewSet):
         # An error amid the file would leave it on disk until Python collects its garbage.
         for handler in self.request.upload_handlers:
             handler.discard()
+        _take_the_rest(self.request)
         return super().handle_exception(exc)
 
 
@@ -131,6 +136,19 @@ class RecordingViewSet(ScopedViewSet):
             raise NotAllowed("Permission denied - only owner can delete") from None
         delete_recording(recording=recording, by=request.user)
         return Response({"success": True, "message": "Recording deleted"})
+
+
+def _take_the_rest(request: Request) -> None:
+    """Reads on where reading stopped amid the body, within reason.
+
+    A connection that is closed on a client that still sends is reset, and the answer is lost with
+    it. One whose body was not begun may wait for the answer before it sends any.
+    """
+    body = request._request
+    left = REST_BYTES if body._read_started else 0
+    with suppress(OSError):
+        while left > 0 and (data := body.read(min(left, CHUNK_BYTES))):
+            left -= len(data)
 
 
 def _announced_bytes(request: Request) -> int:
