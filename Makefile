@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo run test lint bench
+.PHONY: help demo run test stress lint bench
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -19,8 +19,11 @@ run: $(VENV)/.installed  ## Server and clusters until Ctrl-C; the first time it 
 	@exec $(BIN)/python -m speakr_site.start all
 
 test: $(VENV)/.installed-dev  ## The whole test suite on SQLite, then on a real PostgreSQL
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not stress"
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress"
+
+stress: $(VENV)/.installed-dev  ## Kill, flood and fill disks for some minutes, with real processes
+	$(BIN)/python -m pytest -q -m stress
 
 lint: $(VENV)/.installed-dev  ## Style, formatting, Dockerfile, forgotten migrations
 	$(BIN)/ruff check .
