@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## Start everything, transcribe FILE (default samples/
 run: $(VENV)/.installed  ## Server and clusters until Ctrl-C; the first time it prints login and token
 	@exec $(BIN)/python -m speakr_site.start all
 
-test: $(VENV)/.installed-dev  ## The whole test suite on SQLite, then on a real PostgreSQL
+test: $(VENV)/.installed-dev  ## The test suite on SQLite, then on a real PostgreSQL
 	$(BIN)/python -m pytest -q -m "not stress"
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress"
 
