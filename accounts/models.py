@@ -61,6 +61,17 @@ class User(AbstractUser):
     editor_autosave = models.BooleanField(default=False)
     diarize = models.BooleanField(default=False)
 
+    monthly_transcription_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Budget of audio a calendar month (UTC), in minutes; empty or 0: no limit.",
+    )
+    monthly_tokens = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Budget of language-model tokens a calendar month (UTC); empty or 0: no limit.",
+    )
+
     REQUIRED_FIELDS = ["email"]
 
     @property

@@ -1,1 +1,0 @@
-"""Where recordings are filed: tags and folders. Nothing of it works yet."""

@@ -83,6 +83,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "accounts",
+    "organizing",
+    "speakers",
     "recordings",
 ]
 

@@ -32,7 +32,7 @@ LAYERS = [
     {"api", "admin", "management", "tasks", "receivers", "apps"},
     {"services"},
     {"pipeline", "engines", "connectors", "exports", "engine_host", "engine_child"},
-    {"models", "storage", "audio", "languages", "diarization", "voices"},
+    {"models", "querysets", "storage", "audio", "languages", "diarization", "voices"},
 ]
 # The pipeline's writes and the services' share the rules of a recording at rest.
 LAYER_EXCEPTIONS = {

@@ -157,6 +157,16 @@ class Recording(models.Model):
     is_inbox = models.BooleanField(default=True)
     is_highlighted = models.BooleanField(default=False)
     deletion_exempt = models.BooleanField(default=False)
+    folder = models.ForeignKey(
+        "organizing.Folder",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="recordings",
+    )
+    tags = models.ManyToManyField(
+        "organizing.Tag", through="recordings.RecordingTag", related_name="recordings"
+    )
     prompt_variables = models.JSONField(default=dict, blank=True)
 
     audio_key = models.CharField(

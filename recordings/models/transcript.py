@@ -56,7 +56,19 @@ class RecordingSpeaker(models.Model):
 
     transcript = models.ForeignKey(Transcript, on_delete=models.CASCADE, related_name="speakers")
     label = models.CharField(max_length=100)
-    name = models.CharField(max_length=100, null=True, blank=True)
+    speaker = models.ForeignKey(
+        "speakers.Speaker",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="appearances",
+    )
+    name = models.CharField(
+        max_length=100,
+        null=True,
+        blank=True,
+        help_text="Of a voice that is no known speaker, or no longer one.",
+    )
     embedding = models.JSONField(
         null=True, blank=True, help_text="Voice vector of unit length; null when there is none."
     )

@@ -24,6 +24,11 @@ FIELDS = {
 }
 
 CONFIG = {
+    "enable_folders": (
+        False,
+        "Recordings can be filed in folders, besides carrying tags.",
+        bool,
+    ),
     "max_file_size_mb": (
         250,
         "Largest upload, in megabytes (1 MB = 1024 x 1024 bytes).",
@@ -68,6 +73,7 @@ CONFIG = {
 }
 
 FIELDSETS = {
+    "Features": ("enable_folders",),
     "Uploads": ("max_file_size_mb", "max_audio_only_video_size_mb"),
     "Transcription": (
         "transcription_default_model",
@@ -83,6 +89,7 @@ FIELDSETS = {
 class SystemSettings:
     """The settings as they were at one moment."""
 
+    enable_folders: bool
     max_file_size_mb: int
     max_audio_only_video_size_mb: int
     transcription_default_model: str
