@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo run test stress lint bench
+.PHONY: help demo run test stress fuzz lint bench
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -24,6 +24,10 @@ test: $(VENV)/.installed-dev  ## The test suite on SQLite, then on a real Postgr
 
 stress: $(VENV)/.installed-dev  ## Kill, flood and fill disks for some minutes, with real processes
 	$(BIN)/python -m pytest -q -m stress
+
+fuzz: $(VENV)/.installed-dev  ## Make up thousands of requests; FUZZ_SEED repeats a run
+	@seed=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "FUZZ_SEED=$$seed"; \
+	FUZZ_SEED=$$seed FUZZ_CASES=$${FUZZ_CASES:-2000} $(BIN)/python -m pytest -q tests/test_fuzz.py
 
 lint: $(VENV)/.installed-dev  ## Style, formatting, Dockerfile, forgotten migrations
 	$(BIN)/ruff check .

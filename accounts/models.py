@@ -1,4 +1,7 @@
-"""Who: people with their preferences, groups of them, the tokens that programs present for them."""
+"""Who: people with their preferences, groups of them, the tokens that programs present for them.
+
+Who may do what with a group beyond seeing it is asked in services/groups.py, under its lock.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,33 @@ import secrets
 from datetime import timedelta
 from typing import Self
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Count, OuterRef, Prefetch, Subquery
 from django.utils import timezone
 
+from accounts.validators import (
+    validate_output_language,
+    validate_timezone,
+    validate_transcription_language,
+    validate_ui_language,
+)
+
 TOKEN_BYTES = 32
+TOKEN_NAME = "Unnamed Token"
+# A hundred years: beyond some millions of days a date leaves the calendar.
+TOKEN_MAX_DAYS = 36_500
 LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+class PeopleManager(UserManager):
+    def named(self, text: str) -> User | None:
+        """The active person with exactly this e-mail, in any case, or this user name. An e-mail
+        wins: somebody else may have taken it as a user name.
+        """
+        active = self.filter(is_active=True)
+        return active.filter(email__iexact=text).first() or active.filter(username=text).first()
 
 
 class User(AbstractUser):
@@ -37,23 +61,33 @@ class User(AbstractUser):
     can_share_publicly = models.BooleanField(default=True)
     sso_provider = models.CharField(max_length=60, null=True, blank=True, editable=False)
 
-    ui_language = models.CharField(max_length=10, null=True, blank=True, default="en")
+    ui_language = models.CharField(
+        max_length=10, null=True, blank=True, default="en", validators=[validate_ui_language]
+    )
     timezone = models.CharField(
-        max_length=60, null=True, blank=True, help_text="IANA name; empty means the server's."
+        max_length=60,
+        null=True,
+        blank=True,
+        validators=[validate_timezone],
+        help_text="IANA name; empty means the server's.",
     )
     transcription_language = models.CharField(
         max_length=10,
         null=True,
         blank=True,
+        validators=[validate_transcription_language],
         help_text="Language spoken in this person's recordings (ISO 639-1); empty means detect it.",
     )
-    output_language = models.CharField(max_length=50, null=True, blank=True)
+    output_language = models.CharField(
+        max_length=50, null=True, blank=True, validators=[validate_output_language]
+    )
     transcription_hotwords = models.TextField(null=True, blank=True)
     transcription_initial_prompt = models.TextField(null=True, blank=True)
     extract_events = models.BooleanField(default=False)
     auto_speaker_labelling = models.BooleanField(default=False)
     auto_speaker_labelling_threshold = models.FloatField(
         default=0.6,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Cosine similarity from which a known voice is named by itself, 0 to 1.",
     )
     auto_summarization = models.BooleanField(default=True)
@@ -72,6 +106,8 @@ class User(AbstractUser):
         help_text="Budget of language-model tokens a calendar month (UTC); empty or 0: no limit.",
     )
 
+    objects = PeopleManager()
+
     REQUIRED_FIELDS = ["email"]
 
     @property
@@ -85,10 +121,31 @@ class User(AbstractUser):
         return self.name or self.username
 
 
+class GroupQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> Self:
+        """Those that they are in; an operator sees all."""
+        if user.is_admin:
+            return self
+        return self.filter(pk__in=Membership.objects.filter(user=user).values("group"))
+
+    def described_for(self, user: User) -> Self:
+        """With `member_count` and `role`, which is None for who is not in it."""
+        role = Membership.objects.filter(user=user, group=OuterRef("pk")).values("role")
+        return self.annotate(member_count=Count("memberships"), role=Subquery(role))
+
+    def with_members(self) -> Self:
+        """By user name. One more query."""
+        members = Membership.objects.select_related("user").order_by("user__username")
+        members = members.only("group", "role", "joined_at", "user__username")
+        return self.prefetch_related(Prefetch("memberships", members))
+
+
 class Group(models.Model):
     name = models.CharField(max_length=100, unique=True)
     members = models.ManyToManyField(User, through="Membership", related_name="speakr_groups")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GroupQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -125,6 +182,10 @@ class ApiTokenQuerySet(models.QuerySet):
             user__is_active=True,
         )
 
+    def visible_to(self, user: User) -> Self:
+        """Their own, until revoked; expired ones too, so that they can be told from lost ones."""
+        return self.filter(user=user, revoked_at=None)
+
     def presented(self, secret: str) -> Self:
         """The usable token with this secret. One query."""
         return self.usable().filter(digest=digest(secret)).select_related("user")
@@ -136,7 +197,16 @@ class ApiToken(models.Model):
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100, default="Unnamed Token")
+    name = models.CharField(max_length=100, default=TOKEN_NAME)
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.CASCADE,
+        related_name="children",
+        help_text="The token that this one was made with, and that it ends with.",
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -153,6 +223,10 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at is not None
 
     def touch(self) -> None:
         """Remembers the use, at most once a minute."""

@@ -11,11 +11,11 @@ import json
 import struct
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
+from benchmarks.memory import PeakMemory
 from recordings.connectors.asr_endpoint import MultipartFile
 from tests.instance import START_SECONDS, Instance, until
 
@@ -25,42 +25,6 @@ BAR_MB = 40
 SAMPLE_SECONDS = 0.05
 HEADER = struct.Struct("<4sI8sIHHIIHH4sI")
 API = "/api/v1/recordings"
-
-
-class PeakMemory:
-    """The largest resident memory of the web server's processes together, in bytes, while it is
-    used as a context manager. The media helper, a process of its own, does not count.
-    """
-
-    def __init__(self, instance: Instance) -> None:
-        server = instance.program("gunicorn")
-        assert server is not None
-        self._processes = [
-            process
-            for process in (server, *server.children(recursive=True))
-            if any("gunicorn" in part for part in process.cmdline())
-        ]
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.peak_bytes = 0
-
-    def __enter__(self) -> PeakMemory:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(SAMPLE_SECONDS):
-            now = sum(process.memory_info().rss for process in self._processes)
-            self.peak_bytes = max(self.peak_bytes, now)
 
 
 def main() -> int:
@@ -84,25 +48,52 @@ def main() -> int:
 
 
 def measured(instance: Instance, path: Path) -> int:
-    """Peak memory of the web server while it takes the file, in bytes."""
-    token = {"Authorization": f"Bearer {instance.token}"}
+    """Peak memory of the web server while it takes the file, in bytes. The media helper, a process
+    of its own, does not count.
+    """
+    server = instance.program("gunicorn")
+    assert server is not None
+    processes = [
+        process
+        for process in (server, *server.children(recursive=True))
+        if any("gunicorn" in part for part in process.cmdline())
+    ]
+
+    def resident() -> dict[str, int]:
+        return {"web": sum(process.memory_info().rss for process in processes)}
+
+    with PeakMemory(resident, seconds=SAMPLE_SECONDS) as memory:
+        document = sent(instance, path)
+    # Its work is nobody's business here, and ends with it.
+    connection = http.client.HTTPConnection("127.0.0.1", instance.port)
+    connection.request("DELETE", f"{API}/{document['id']}", headers=authorization(instance))
+    connection.getresponse().read()
+    connection.close()
+    return memory.peaks["web"]
+
+
+def sent(instance: Instance, path: Path) -> dict[str, Any]:
+    """Uploads the file from disk, little by little; the server's answer."""
     connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=600)
-    with path.open("rb") as file, PeakMemory(instance) as memory:
+    with path.open("rb") as file:
         body = MultipartFile("file", path.name, file)
         headers = {"Content-Type": body.content_type, "Content-Length": str(body.length)}
         started = time.monotonic()
-        connection.request("POST", f"{API}/upload", body=body, headers={**token, **headers})
+        connection.request(
+            "POST", f"{API}/upload", body=body, headers={**authorization(instance), **headers}
+        )
         answer = connection.getresponse()
         document = json.loads(answer.read())
         seconds = time.monotonic() - started
+    connection.close()
     if answer.status != http.HTTPStatus.ACCEPTED:
         raise RuntimeError(f"{answer.status}: {document}")
     print(f"{path.name}: taken in {seconds:.1f} s")
-    # Its work is nobody's business here, and ends with it.
-    connection.request("DELETE", f"{API}/{document['id']}", headers=token)
-    connection.getresponse().read()
-    connection.close()
-    return memory.peak_bytes
+    return document
+
+
+def authorization(instance: Instance) -> dict[str, str]:
+    return {"Authorization": f"Bearer {instance.token}"}
 
 
 def silence(path: Path, megabytes: int) -> Path:

@@ -1,13 +1,23 @@
-"""Which tags and folders a person may use, and which of them they may change."""
+"""Which tags and folders a person may use and which they may change; how they are shown."""
 
 from __future__ import annotations
 
 from typing import Self
 
-from django.db import models
-from django.db.models import Q
+from django.db import connection, models
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
+from django.db.models.functions import Collate
+from django.db.models.lookups import IsNull
 
 from accounts.models import Membership, User
+
+
+def theirs(user: User, path: str = "") -> Q:
+    """A person's own, and those of the groups that they are in. `path`: how a row leads to the
+    shelf, as "tag__".
+    """
+    groups = Membership.objects.filter(user=user).values("group")
+    return Q(**{f"{path}owner": user}) | Q(**{f"{path}group__in": groups})
 
 
 class ShelfQuerySet(models.QuerySet):
@@ -15,11 +25,39 @@ class ShelfQuerySet(models.QuerySet):
 
     def visible_to(self, user: User) -> Self:
         """Their own, and those of the groups that they are in."""
-        return self.filter(
-            Q(owner=user) | Q(group__in=Membership.objects.filter(user=user).values("group"))
-        )
+        return self.filter(theirs(user))
 
     def editable_by(self, user: User) -> Self:
         """Their own, and those of the groups that they administer."""
         administered = Membership.objects.filter(user=user, role=Membership.Role.ADMIN)
         return self.filter(Q(owner=user) | Q(group__in=administered.values("group")))
+
+    def described_for(self, user: User) -> Self:
+        """With `user_role` (None for a person's own, and outside of the group) and `can_edit`."""
+        role = Membership.objects.filter(user=user, group=OuterRef("group")).values("role")
+        return self.annotate(
+            user_role=Subquery(role),
+            can_edit=Case(
+                When(Q(owner=user) | Q(user_role=Membership.Role.ADMIN), then=True), default=False
+            ),
+        )
+
+    def with_recording_count(self) -> Self:
+        """Whoever owns the recordings. A subquery: grouping a join would sort the prompts too."""
+        counted = self.model._base_manager.filter(pk=OuterRef("pk")).order_by()
+        counted = counted.values("pk").annotate(count=Count("recordings"))
+        return self.annotate(recording_count=Subquery(counted.values("count")))
+
+    def in_list_order(self) -> Self:
+        """Those of persons by name, then those of groups by name; by code point, whatever collation
+        the database was made with.
+        """
+        is_postgresql = connection.vendor == "postgresql"
+        name = Collate("name", "C") if is_postgresql else F("name")
+        return self.order_by(IsNull(F("group"), False), name, "id")  # noqa: FBT003
+
+
+class FolderQuerySet(ShelfQuerySet):
+    def described_for(self, user: User) -> Self:
+        """Besides, with `recording_count` and the group."""
+        return super().described_for(user).select_related("group").with_recording_count()

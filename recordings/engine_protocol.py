@@ -23,8 +23,8 @@ class EngineConfig:
     """How an engine child is set up.
 
     `model`: a size ("base"), a folder, or a name on the model hub. `device`: "auto", "cpu" or
-    "cuda". `compute_type`: "auto" or one of CTranslate2's. `batch_size`: 0 means 4 on a CPU, 16 on
-    a GPU. `threads`: 0 means one per processor.
+    "cuda". `compute_type`: "auto" or one of CTranslate2's. `batch_size`: 0 means one per thread on
+    a CPU, at most 4, and 16 on a GPU. `threads`: 0 means one per processor.
     `idle_unload_seconds`: the child ends after so long without a request; 0 means never.
     `environment`: what the child may see of the caller's environment; the host filters it.
     """

@@ -1,15 +1,23 @@
-"""The only receivers: what must also happen when a row goes by a cascade or a bulk delete."""
+"""The only receivers: what must also happen when a row goes by a cascade or a bulk delete, what
+recordings owe to a speaker's name, and what every connection of SQLite must know.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from recordings import storage
 from recordings.models import Recording
+from recordings.models.search import FOLD_FUNCTION, fold
+from recordings.services.labelling import follow_rename, keep_name
+from speakers.models import Speaker
+from speakers.signals import speaker_deleted, speaker_renamed
 
 
 @receiver(post_delete, sender=Recording)
@@ -18,3 +26,20 @@ def release_bytes(instance: Recording, **_: Any) -> None:
     key = instance.audio_key
     if key:
         transaction.on_commit(lambda: storage.release(key))
+
+
+@receiver(speaker_renamed)
+def follow_a_rename(speaker: Speaker, old_name: str, **_: Any) -> None:
+    follow_rename(speaker=speaker, old_name=old_name)
+
+
+@receiver(speaker_deleted)
+def outlive_a_speaker(speaker: Speaker, **_: Any) -> None:
+    keep_name(speaker)
+
+
+@receiver(connection_created)
+def teach_folding(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Triggers of the search index call it, so whoever writes a recording needs it."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function(FOLD_FUNCTION, 1, fold, deterministic=True)

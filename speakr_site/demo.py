@@ -29,7 +29,8 @@ from speakr_site.start import MANAGE, data_dir_problem, port_problem, supervisor
 START_SECONDS = 60
 STOP_SECONDS = 40
 REQUEST_SECONDS = 120
-POLL_SECONDS = 0.4
+# The status is a read, of which a caller has 100 a minute.
+POLL_SECONDS = 0.8
 LOG_TAIL_LINES = 15
 PLACES = ("DATA_DIR", "HOST", "PORT")
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")

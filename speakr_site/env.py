@@ -8,6 +8,7 @@ secrets over as files).
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"true", "1", "yes", "on"}
 FALSE = {"false", "0", "no", "off"}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def text(name: str, default: str = "") -> str:
@@ -71,6 +73,17 @@ def zone(name: str, default: str) -> str:
 def items(name: str, default: str = "") -> list[str]:
     """A comma-separated list; blanks are dropped."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def rate(name: str, default: str) -> tuple[int, int]:
+    """How many in how many seconds, written as 60/minute, 60/m, 1000/h or 5/10s."""
+    value = text(name, default).lower()
+    found = re.fullmatch(r"(\d{1,9})/(\d{0,5})(s|m|h|d|sec|second|min|minute|hour|day)", value)
+    count, times, unit = found.groups() if found else ("", "", "")
+    seconds = int(times or 1) * SECONDS.get(unit[:1], 0)
+    if not seconds or not int(count):
+        raise ImproperlyConfigured(f"{name} must be a rate such as {default}, not {value!r}.")
+    return int(count), seconds
 
 
 def secret(name: str) -> str:

@@ -1,4 +1,6 @@
-"""How gunicorn serves: one process with threads, which share the in-process cache."""
+"""How gunicorn serves: threads in one process, which share the in-process cache. More processes
+share one where REDIS_URL is set.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ _host = env.text("HOST", "127.0.0.1")
 wsgi_app = "speakr_site.wsgi:application"
 bind = f"{f'[{_host}]' if ':' in _host else _host}:{env.integer('PORT', 8000)}"
 worker_class = "gthread"
-workers = 1
+workers = env.integer("WEB_CONCURRENCY", 1, minimum=1, maximum=64)
 threads = env.integer("WEB_THREADS", 8, minimum=1, maximum=256)
 # A worker whose main loop is stuck this long is killed; a slow upload only holds a thread.
 timeout = 120

@@ -123,13 +123,28 @@ try:
     }
 except ValueError as error:
     raise ImproperlyConfigured(f"DATABASE_URL: {error}") from None
-# One web process with threads: counters of failed log-ins are shared by all of them.
+# What is counted of requests and failed log-ins: shared by the threads of one process, or by all
+# that know the same Redis.
+REDIS_URL = env.secret("REDIS_URL")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 CACHES = {
     "default": {
+        "BACKEND": "speakr_site.core.cache.LenientRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "speakr",
+        # Of a request's time while Redis is away.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+    if REDIS_URL
+    else {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
+# Who cannot be counted is served.
+RATELIMIT_FAIL_OPEN = True
+WEB_PROCESSES = env.integer("WEB_CONCURRENCY", 1, minimum=1, maximum=64)
 
 # Files: everything but tiny form fields goes to disk as it streams in.
 STATIC_URL = "static/"
@@ -246,7 +261,16 @@ SCHEDULES = {
     "sweep orphans": ("recordings.tasks.sweep_orphans", (), "speakr", 60),
 }
 
-# API
+# API: requests of one caller, by group, as (number, seconds). Failed log-ins are limited always.
+RATE_LIMITS = {
+    "stats": env.rate("RATE_LIMIT_STATS", "60/minute"),
+    "read": env.rate("RATE_LIMIT_READ", "100/minute"),
+    "write": env.rate("RATE_LIMIT_WRITE", "30/minute"),
+    "processing": env.rate("RATE_LIMIT_PROCESSING", "10/minute"),
+    "batch": env.rate("RATE_LIMIT_BATCH", "10/minute"),
+}
+if not env.flag("RATELIMIT_ENABLE", default=True):
+    RATE_LIMITS = {}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiTokenAuthentication",
@@ -267,7 +291,6 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Speakr API",
     "VERSION": VERSION,
-    "DESCRIPTION": "Recordings go in; who said what and when comes out.",
     "OAS_VERSION": "3.0.3",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -279,12 +302,29 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "GET_LIB_DOC_EXCLUDES": "speakr_site.core.api.schema.library_docs",
+    # Names of the choices and nothing more: what they mean is for a field's help_text.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "speakr_site.core.api.schema.add_errors",
+        *(
+            f"speakr_site.core.api.openapi.{hook}"
+            for hook in (
+                "place",
+                "describe",
+                "add_bodies",
+                "add_errors",
+                "describe_ids",
+                "add_examples",
+            )
+        ),
     ],
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"RecordingStatus": "recordings.models.recording.Recording.Status"},
+    # What a PATCH requires is for its serializer to say.
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RecordingStatus": "recordings.models.recording.Recording.Status",
+        "GroupRole": "accounts.models.Membership.Role",
+    },
 }
 
 LOGGING_CONFIG = "speakr_site.core.logs.configure"

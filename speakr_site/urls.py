@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from accounts.api import urls as accounts_api
 from recordings import health
+from recordings.api import urls as recordings_api
 from speakr_site.core.api import exceptions
 
 urlpatterns = [
@@ -15,9 +17,13 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
     path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("organizing.api.urls")),
     path("api/v1/", include("recordings.api.urls")),
+    path("api/v1/", include("speakers.api.urls")),
     path("api/v1/", include("speakr_site.core.api.urls")),
-    re_path(r"^api/v1(/.*)?\Z", exceptions.unknown_path),
+    path("api/", include(accounts_api.unversioned)),
+    path("api/", include(recordings_api.unversioned)),
+    re_path(r"^api(/.*)?\Z", exceptions.unknown_path),
 ]
 
 handler400 = exceptions.bad_request

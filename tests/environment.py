@@ -16,6 +16,8 @@ import tempfile
 DATA_DIR = tempfile.mkdtemp(prefix="speakr-tests-")
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 os.environ["DATA_DIR"] = DATA_DIR
+# Tests ask more often than a client may; tests/core/test_ratelimits.py sets limits of its own.
+os.environ["RATELIMIT_ENABLE"] = "false"
 for name in ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "UPLOAD_FOLDER", "ASR_BASE_URL"):
     os.environ.pop(name, None)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.models import User
+from accounts.models import Group, User
+from organizing.models import Folder, Tag
 from recordings.models import Job, Recording, RecordingSpeaker, Transcript
 
 SEGMENTS = [
@@ -44,3 +45,13 @@ def make_transcript(
 
 def make_job(*, recording: Recording, **columns: Any) -> Job:
     return Job.objects.create(**{"recording": recording, "owner": recording.owner, **columns})
+
+
+def make_tag(*, owner: User | None = None, group: Group | None = None, **columns: Any) -> Tag:
+    """Of a person or of a group."""
+    return Tag.objects.create(**{"owner": owner, "group": group, "name": "Work", **columns})
+
+
+def make_folder(*, owner: User | None = None, group: Group | None = None, **columns: Any) -> Folder:
+    """Of a person or of a group."""
+    return Folder.objects.create(**{"owner": owner, "group": group, "name": "Clients", **columns})

@@ -1,4 +1,4 @@
-"""Every route under /api/v1, read from the URLconf: nobody has to remember to list one."""
+"""Every route under /api, read from the URLconf: nobody has to remember to list one."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-PREFIX = "api/v1/"
+V1, BESIDE = "api/v1/", "api/"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, order=True)
 class Route:
-    """`path`: below /api/v1/, with {pk} for an id. `action`: of the viewset, or the method."""
+    """`path`: below `base`, with {pk} for an id, and {tag_id} and the like for a second one.
+    `action`: of the viewset, or the method.
+    """
 
     path: str
     method: str
     action: str
+    base: str = V1
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    def url(self, pk: int | str = 1) -> str:
-        return f"/{PREFIX}{self.path.replace('{pk}', str(pk))}"
+    def url(self, pk: int | str = 1, **others: int | str) -> str:
+        """`others`: by name; an id that is not given is 1."""
+        ids = {"pk": pk, **others}
+        return f"/{self.base}{re.sub(r'{(.+?)}', lambda id_: str(ids.get(id_[1], 1)), self.path)}"
+
+
+def api_routes() -> list[Route]:
+    """Those of /api/v1, and those beside it."""
+    return sorted(_routes(get_resolver(), ""))
 
 
 def v1_routes() -> list[Route]:
-    return sorted(_routes(get_resolver(), ""))
+    return [route for route in api_routes() if route.base == V1]
 
 
 def _routes(resolver: URLResolver, before: str) -> Iterator[Route]:
@@ -36,7 +46,7 @@ def _routes(resolver: URLResolver, before: str) -> Iterator[Route]:
         path = before + re.sub(r"\\Z|[\^$]", "", str(entry.pattern))
         if isinstance(entry, URLResolver):
             yield from _routes(entry, path)
-        elif path.startswith(PREFIX) and isinstance(entry, URLPattern):
+        elif path.startswith(BESIDE) and isinstance(entry, URLPattern):
             yield from _of_view(entry, re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", path))
 
 
@@ -47,4 +57,5 @@ def _of_view(entry: URLPattern, path: str) -> Iterator[Route]:
         actions = {method: method for method in METHODS if hasattr(view, method)}
     for method, action in actions.items():
         if method in METHODS:
-            yield Route(path.removeprefix(PREFIX), method.upper(), action)
+            base = V1 if path.startswith(V1) else BESIDE
+            yield Route(path.removeprefix(base), method.upper(), action, base)

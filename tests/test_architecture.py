@@ -32,7 +32,7 @@ LAYERS = [
     {"api", "admin", "management", "tasks", "receivers", "apps"},
     {"services"},
     {"pipeline", "engines", "connectors", "exports", "engine_host", "engine_child"},
-    {"models", "querysets", "storage", "audio", "languages", "diarization", "voices"},
+    {"models", "querysets", "storage", "audio", "diarization", "voices"},
 ]
 # The pipeline's writes and the services' share the rules of a recording at rest.
 LAYER_EXCEPTIONS = {
@@ -64,7 +64,9 @@ DOORS = {
 }
 TRANSACTIONS = (
     "recordings/services/",
-    "accounts/services.py",
+    "accounts/services/",
+    "organizing/services.py",
+    "speakers/services.py",
     "recordings/pipeline/commit.py",
     "recordings/pipeline/stages.py",
     "speakr_site/core/ledger.py",

@@ -1,5 +1,7 @@
-"""The console's pages for recordings and the work on them. Importing registers them."""
+"""The console's pages for recordings, the work on them and what it used. Importing registers
+them.
+"""
 
-from recordings.admin import jobs, recordings
+from recordings.admin import jobs, recordings, usage
 
-__all__ = ["jobs", "recordings"]
+__all__ = ["jobs", "recordings", "usage"]

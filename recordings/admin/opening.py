@@ -102,8 +102,8 @@ def _readable(transcript: Transcript | None) -> dict[str, Any]:
     """`speakers`: the voices. `lines`: who, when (HH:MM:SS) and what, in order. One query."""
     if transcript is None:
         return {"speakers": [], "lines": []}
-    speakers = list(transcript.speakers.defer("embedding"))
-    names = {speaker.label: str(speaker) for speaker in speakers}
+    speakers = list(transcript.speakers.select_related("speaker").defer("embedding"))
+    names = {speaker.label or None: str(speaker) for speaker in speakers}
     lines = [
         {
             "who": names.get(segment["speaker"], segment["speaker"]) or NAMELESS,

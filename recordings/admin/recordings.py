@@ -6,19 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from organizing.models import Folder
 from recordings.admin.actions import act_on_each
 from recordings.admin.opening import OpeningAdmin
 from recordings.exports.subtitles import clock
-from recordings.models import Job, Recording, Transcript
+from recordings.models import Job, Recording, RecordingTag, Transcript
 from recordings.pipeline.options import Hints
-from recordings.services.edit import edit_recording
+from recordings.services.edit import edit_as_operator
 from recordings.services.processing import queue_transcription
 from recordings.services.removal import delete_as_operator
 from speakr_site.core.audit import record_audit
@@ -31,6 +32,8 @@ HELP = {
     "keep_audio_only": "Only the audio of the uploaded video was kept.",
     "deletion_exempt": "Retention leaves this recording alone.",
     "warnings_said": "What went less than well without stopping the work; its owner sees it too.",
+    "filed_in": "As its owner chose; follow the name for all recordings in the folder.",
+    "tagged": "In the order of attaching; follow a name for all recordings with the tag.",
     "content": "Transcript, summary, notes and audio. Opening them is noted in the audit trail.",
 }
 
@@ -77,12 +80,23 @@ class TranscriptInline(ReadOnlyInline):
 
 @admin.register(Recording)
 class RecordingAdmin(OpeningAdmin):
-    list_display = ["name", "owner", "status", "duration", "size", "created_at", "audio"]
+    list_display = [
+        "name",
+        "owner",
+        "status",
+        "filed_in",
+        "tagged",
+        "duration",
+        "size",
+        "created_at",
+        "audio",
+    ]
     list_select_related = ["owner"]
-    list_filter = ["status"]
+    # A list of everybody's tags would be endless: the names in the columns filter by them.
+    list_filter = ["status", ("folder", admin.EmptyFieldListFilter)]
     date_hierarchy = "created_at"
-    search_fields = ["title", "owner__username", "owner__email"]
-    search_help_text = "Title, user name or e-mail of the owner."
+    search_fields = ["title", "owner__username", "owner__email", "folder__name", "tags__name"]
+    search_help_text = "Title, user name or e-mail of the owner, name of the folder or of a tag."
     ordering = ["-id"]
     show_full_result_count = False
     actions = ["transcribe_again"]
@@ -134,12 +148,17 @@ class RecordingAdmin(OpeningAdmin):
                 ]
             },
         ),
+        ("Filing", {"fields": ["filed_in", "tagged"]}),
         ("Keeping", {"fields": ["deletion_exempt"]}),
     ]
     changeable = ("deletion_exempt",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recording]:
-        return super().get_queryset(request).defer(*UNSEEN)
+        links = RecordingTag.objects.select_related("tag")
+        links = links.only("recording_id", "position", "tag__name").order_by("position")
+        folders = Folder.objects.only("name")
+        rows = super().get_queryset(request).defer(*UNSEEN)
+        return rows.prefetch_related(Prefetch("tag_links", links), Prefetch("folder", folders))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Recording | None = None) -> list[str]:
         shown = [name for _, section in self.fieldsets for name in section["fields"]]
@@ -161,10 +180,7 @@ class RecordingAdmin(OpeningAdmin):
     ) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         if changes:
-            edit_recording(recording=obj, by=request.user, changes=changes)
-            record_audit(
-                by=request.user, action="recording.change", target=obj, detail=", ".join(changes)
-            )
+            edit_as_operator(recording=obj, by=request.user, changes=changes)
 
     def delete_model(self, request: HttpRequest, obj: Recording) -> None:
         delete_as_operator(recordings=[obj], by=request.user)
@@ -199,6 +215,17 @@ class RecordingAdmin(OpeningAdmin):
     def name(self, recording: Recording) -> str:
         return str(recording)
 
+    @admin.display(description="folder", ordering="folder__name")
+    def filed_in(self, recording: Recording) -> str | None:
+        folder = recording.folder
+        return folder and _filter_link("folder__id__exact", folder.pk, folder.name)
+
+    @admin.display(description="tags")
+    def tagged(self, recording: Recording) -> str | None:
+        tags = [link.tag for link in recording.tag_links.all()]
+        links = (_filter_link("tags__id__exact", tag.pk, tag.name) for tag in tags)
+        return format_html_join(", ", "{}", ([link] for link in links)) or None
+
     @admin.display(ordering="duration_seconds")
     def duration(self, recording: Recording) -> str | None:
         seconds = recording.duration_seconds
@@ -222,3 +249,9 @@ class RecordingAdmin(OpeningAdmin):
     def content(self, recording: Recording) -> str:
         url = reverse("admin:recordings_recording_open", args=[recording.pk])
         return format_html('<a href="{}">Open transcript and audio</a>', url)
+
+
+def _filter_link(lookup: str, pk: int, name: str) -> str:
+    """To all recordings with the folder or tag of that id."""
+    url = reverse("admin:recordings_recording_changelist")
+    return format_html('<a href="{}?{}={}">{}</a>', url, lookup, pk, name)

@@ -11,6 +11,7 @@ from typing import Any
 
 from recordings.exports.subtitles import Cue
 from recordings.models import Job, Recording, Transcript
+from recordings.models.filing import Filing
 from recordings.services.upload import CreatedRecording
 from speakr_site.core.api.fields import utc_text
 
@@ -18,8 +19,9 @@ NAMELESS = "Unknown Speaker"
 TEXT_FIELDS = ("transcription", "summary", "notes")
 
 
-def list_item(row: Mapping[str, Any]) -> dict[str, Any]:
+def list_item(row: Mapping[str, Any], filing: Filing) -> dict[str, Any]:
     """`row`: as `RecordingQuerySet.for_list` gives it."""
+    folder = filing.folder
     return {
         "id": row["id"],
         "title": row["title"],
@@ -39,23 +41,27 @@ def list_item(row: Mapping[str, Any]) -> dict[str, Any]:
         "processing_time_seconds": row["processing_seconds"],
         "transcription_duration_seconds": row["transcription_seconds"],
         "summarization_duration_seconds": row["summarization_seconds"],
-        "folder_id": None,
-        "folder": None,
+        "folder_id": folder.pk if folder else None,
+        "folder": {"id": folder.pk, "name": folder.name} if folder else None,
         "deletion_exempt": row["deletion_exempt"],
         "error_message": row["error_message"],
         "keep_audio_only": row["keep_audio_only"],
-        "tags": [],
+        "tags": [{"id": tag.pk, "name": tag.name, "color": tag.color} for tag in filing.tags],
     }
 
 
 def detail(
-    recording: Recording, *, copies: list[Recording], texts: Mapping[str, str | None]
+    recording: Recording,
+    *,
+    filing: Filing,
+    copies: list[Recording],
+    texts: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """`copies`: the owner's recordings of the same bytes, this one included. `texts`: the text
     fields asked for.
     """
     row = {**vars(recording), "has_summary": False}
-    shape = list_item(row)
+    shape = list_item(row, filing)
     del shape["has_transcription"], shape["has_summary"]
     return {
         **shape,
@@ -89,7 +95,7 @@ def created(result: CreatedRecording) -> dict[str, Any]:
     return shape
 
 
-def patched(recording: Recording) -> dict[str, Any]:
+def patched(recording: Recording, folder_id: int | None) -> dict[str, Any]:
     return {
         "id": recording.pk,
         "title": recording.title,
@@ -99,7 +105,7 @@ def patched(recording: Recording) -> dict[str, Any]:
         "meeting_date": utc_text(recording.meeting_date),
         "is_inbox": recording.is_inbox,
         "is_highlighted": recording.is_highlighted,
-        "folder_id": None,
+        "folder_id": folder_id,
     }
 
 

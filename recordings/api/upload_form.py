@@ -16,11 +16,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
 from recordings.api.upload_handler import NAMELESS
-from recordings.languages import language_code
-from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints, is_selectable
+from recordings.pipeline.options import Hints, is_selectable
 from recordings.services.upload import Upload, as_utc
 from speakr_site.core.api.fields import is_storable, parsed_moment
+from speakr_site.core.api.viewsets import is_storable_id
 from speakr_site.core.errors import InvalidInput
+from speakr_site.core.languages import language_code
+from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
 from speakr_site.core.system import SystemSettings
 
 FILENAME_MAX_LENGTH = 500
@@ -29,6 +31,7 @@ NOTES_MAX_LENGTH = 1_000_000
 VARIABLES_MAX = 50
 VARIABLE_MAX_LENGTH = 8_000
 VARIABLES_MAX_LENGTH = 32_000
+INDEXED_TAG = re.compile(r"tag_ids\[([0-9]{1,4})\]")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 TRUE, FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
@@ -62,10 +65,12 @@ class UploadForm:
                 "is not a number of milliseconds",
             ),
             keep_audio_only=self._flag("keep_audio_only"),
+            tag_ids=self._tag_ids(),
+            tag_id=self._id("tag_id", "tag"),
+            folder_id=self._id("folder_id", "folder"),
             hints=self._hints(),
             prompt_variables=self._variables(),
         )
-        self._note_filing()
         return replace(upload, warnings=tuple(self.warnings))
 
     def _hints(self) -> Hints:
@@ -134,15 +139,31 @@ class UploadForm:
             return {}
         return document
 
-    def _note_filing(self) -> None:
-        """There are no tags and no folders on this server yet, so every id is unknown."""
-        tags = [self._data[name] for name in self._data if re.fullmatch(r"tag_ids\[\d+\]", name)]
-        tags += self._data.getlist("tag_ids") + self._data.getlist("tag_id")
-        for tag in filter(None, tags):
-            self._warn(f"tag {shown(tag)} was not found and was left out")
-        folder = self._given("folder_id")
-        if folder is not None:
-            self._warn(f"folder {shown(folder)} was not found and was left out")
+    def _tag_ids(self) -> tuple[int, ...]:
+        """`tag_ids[0]`, `tag_ids[1]` and so on up to the first gap; then `tag_ids`, any number."""
+        indexed = {
+            int(index[1]): self._data[name]
+            for name in self._data
+            if (index := INDEXED_TAG.fullmatch(name))
+        }
+        given = []
+        while len(given) in indexed:
+            given.append(indexed.pop(len(given)))
+        for index in sorted(index for index, text in indexed.items() if text.strip()):
+            self._warn(f"tag_ids[{index}] comes after a gap and was left out")
+        ids = (self._as_id(text, "tag") for text in given + self._data.getlist("tag_ids"))
+        return tuple(pk for pk in ids if pk is not None)
+
+    def _id(self, name: str, what: str) -> int | None:
+        return self._as_id(self._data.get(name, ""), what)
+
+    def _as_id(self, given: str, what: str) -> int | None:
+        text = CONTROL.sub("", given).strip()
+        if is_storable_id(text):
+            return int(text)
+        if text:
+            self._warn(f"{what} {shown(text)} was not found and was left out")
+        return None
 
     def _parsed(self, name: str, parse: Callable[[str], Any], complaint: str) -> Any:
         given = self._given(name)

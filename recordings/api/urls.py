@@ -1,22 +1,35 @@
-"""Every route under /recordings and /transcription: the table of contents of this room's API."""
+"""Every route of this room: the table of contents of its API; `unversioned` are those beside
+/api/v1.
+"""
 
 from __future__ import annotations
 
 from django.urls import re_path
 
 from recordings.api.views.audio import AudioViewSet
+from recordings.api.views.batch import BatchViewSet
 from recordings.api.views.connector import ConnectorViewSet
+from recordings.api.views.filing import RecordingTagViewSet
 from recordings.api.views.processing import TranscribeViewSet
 from recordings.api.views.recordings import RecordingViewSet, UploadViewSet
+from recordings.api.views.speakers import AssignViewSet, RecordingSpeakersViewSet
+from recordings.api.views.stats import StatsViewSet
+from recordings.api.views.templates import TranscriptTemplateViewSet
 from recordings.api.views.transcript import NotesViewSet, SummaryViewSet, TranscriptViewSet
 
 ONE = r"recordings/(?P<pk>[0-9]+)"
 
 TEXT = {"get": "retrieve", "put": "update"}
+TEMPLATE = {"get": "retrieve", "patch": "update", "put": "update", "delete": "destroy"}
 
 urlpatterns = [
     re_path(r"^recordings\Z", RecordingViewSet.as_view({"get": "list"})),
     re_path(r"^recordings/upload\Z", UploadViewSet.as_view({"post": "create"})),
+    re_path(
+        r"^recordings/batch\Z",
+        BatchViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+    ),
+    re_path(r"^recordings/batch/transcribe\Z", BatchViewSet.as_view({"post": "transcribe"})),
     re_path(
         rf"^{ONE}\Z",
         RecordingViewSet.as_view(
@@ -27,7 +40,21 @@ urlpatterns = [
     re_path(rf"^{ONE}/transcript\Z", TranscriptViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{ONE}/summary\Z", SummaryViewSet.as_view(TEXT)),
     re_path(rf"^{ONE}/notes\Z", NotesViewSet.as_view(TEXT)),
+    re_path(rf"^{ONE}/speakers\Z", RecordingSpeakersViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{ONE}/speakers/assign\Z", AssignViewSet.as_view({"put": "update"})),
+    re_path(rf"^{ONE}/tags\Z", RecordingTagViewSet.as_view({"post": "create"})),
+    re_path(
+        rf"^{ONE}/tags/(?P<tag_id>[0-9]+)\Z", RecordingTagViewSet.as_view({"delete": "destroy"})
+    ),
     re_path(rf"^{ONE}/transcribe\Z", TranscribeViewSet.as_view({"post": "create"})),
     re_path(rf"^{ONE}/audio\Z", AudioViewSet.as_view({"get": "retrieve"})),
     re_path(r"^transcription\Z", ConnectorViewSet.as_view({"get": "retrieve"})),
+    re_path(r"^stats\Z", StatsViewSet.as_view({"get": "retrieve"})),
+]
+unversioned = [
+    re_path(
+        r"^transcript-templates\Z",
+        TranscriptTemplateViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    re_path(r"^transcript-templates/(?P<pk>[0-9]+)\Z", TranscriptTemplateViewSet.as_view(TEMPLATE)),
 ]

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import lru_cache
+
+_ARROW = re.compile("-{2,}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,10 @@ class Cue:
 
 def srt(cues: Sequence[Cue]) -> str:
     """SubRip; "" without cues."""
-    lines: list[str] = []
-    for number, cue in enumerate(cues, start=1):
-        lines += [str(number), _timing(cue, separator=","), _flat(cue.text), ""]
-    return "\n".join(lines)
+    return "\n".join(
+        f"{number}\n{_timing(cue, separator=',')}\n{_flat(cue.text)}\n"
+        for number, cue in enumerate(cues, start=1)
+    )
 
 
 def vtt(cues: Sequence[Cue]) -> str:
@@ -40,13 +42,23 @@ def vtt(cues: Sequence[Cue]) -> str:
 
 def clock(seconds: float | None, *, separator: str | None = None) -> str:
     """`HH:MM:SS`, after `separator` milliseconds; truncated, hours not wrapped, None is zero."""
-    # Decimal of the shortest notation: 1.001 * 1000 is 1000.9999999999999 in binary floats.
-    total = max(0, int(Decimal(str(seconds or 0)) * 1000))
-    whole, milliseconds = divmod(total, 1000)
-    minutes, second = divmod(whole, 60)
+    total = round((seconds or 0) * 1000)
+    # Cut, not rounded, by the time as it is written: 1.001 * 1000 is 1000.9999999999999 in binary
+    # floats, and yet 1001 milliseconds.
+    if total and total / 1000 > seconds:
+        total -= 1
+    if total < 0:
+        total = 0
+    whole = _whole_clock(total // 1000)
+    return whole if separator is None else f"{whole}{separator}{total % 1000:03d}"
+
+
+# The first hours of a recording; as text they are asked for over and over.
+@lru_cache(maxsize=4 * 3600)
+def _whole_clock(seconds: int) -> str:
+    minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
-    fraction = "" if separator is None else f"{separator}{milliseconds:03d}"
-    return f"{hours:02d}:{minute:02d}:{second:02d}{fraction}"
+    return f"{hours:02d}:{minute:02d}:{second:02d}"
 
 
 def _timing(cue: Cue, *, separator: str) -> str:
@@ -57,8 +69,12 @@ def _timing(cue: Cue, *, separator: str) -> str:
 
 def _flat(text: str) -> str:
     """One line without an arrow: a line break or `-->` in the text would end the cue."""
-    one_line = " ".join(part.strip() for part in text.splitlines() if part.strip())
-    return re.sub("-{2,}>", "->", one_line)
+    if text.isprintable():
+        # So it has no line break of any kind.
+        one_line = text.strip()
+    else:
+        one_line = " ".join(line for part in text.splitlines() if (line := part.strip()))
+    return _ARROW.sub("->", one_line) if "-->" in one_line else one_line
 
 
 def _escaped(text: str) -> str:

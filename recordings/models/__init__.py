@@ -3,6 +3,7 @@
 from recordings.models.filing import RecordingTag
 from recordings.models.job import Job, WindowResult
 from recordings.models.recording import Recording
+from recordings.models.template import TranscriptTemplate
 from recordings.models.transcript import RecordingSpeaker, Transcript
 from recordings.models.usage import TokenUsage, TranscriptionUsage
 
@@ -13,6 +14,7 @@ __all__ = [
     "RecordingTag",
     "TokenUsage",
     "Transcript",
+    "TranscriptTemplate",
     "TranscriptionUsage",
     "WindowResult",
 ]

@@ -127,6 +127,7 @@ class Job(Claimable):
                 name="job_waiting",
             ),
             models.Index(fields=["owner", "lane", "claimed_at"], name="job_last_served"),
+            models.Index(fields=["status", "owner"], name="job_by_status"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
+from recordings.models.filing import RecordingTag
+from recordings.models.search import containing
 
 TITLE_PREFIX = "Recording - "
+FEW = 500
 
 LIST_COLUMNS = (
     "id",
+    "owner_id",
+    "folder_id",
     "title",
     "status",
     "created_at",
@@ -44,7 +48,7 @@ LIST_COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class RecordingFilter:
     """What a list is asked for. `sort_by` is a column of the wire; dates are inclusive bounds on
-    `created_at`.
+    `created_at`; `is_unfiled`: in no folder.
     """
 
     statuses: tuple[str, ...] = ()
@@ -56,6 +60,8 @@ class RecordingFilter:
     inbox: bool | None = None
     starred: bool | None = None
     tag_id: int | None = None
+    folder_id: int | None = None
+    is_unfiled: bool = False
 
 
 SORT_COLUMNS = {
@@ -65,14 +71,6 @@ SORT_COLUMNS = {
     "file_size": "size_bytes",
     "status": "status",
 }
-
-
-def _contains(column: str, text: str) -> Q:
-    """Whether the text is part of a column, whatever its case."""
-    if connection.vendor == "sqlite":
-        # LIKE knows the cases of ASCII alone there; regular expressions are Python's.
-        return Q(**{f"{column}__iregex": re.escape(text)})
-    return Q(**{f"{column}__icontains": text})
 
 
 class RecordingQuerySet(models.QuerySet):
@@ -98,12 +96,19 @@ class RecordingQuerySet(models.QuerySet):
         """With the current transcript's segments, without its words."""
         return self.select_related("current_transcript").defer("current_transcript__words")
 
+    def for_transcript(self) -> Self:
+        """With the current transcript's segments, and nothing else."""
+        return self.select_related("current_transcript").only("current_transcript__segments")
+
     def copies_of(self, recording: Recording) -> list[Recording]:
         """The owner's recordings of the same bytes, oldest first, this one included. One query."""
         copies = self.filter(owner_id=recording.owner_id, sha256=recording.sha256)
-        return list(copies.only("id", "title", "created_at").order_by("created_at", "id"))
+        copies = copies.only("id", "title", "created_at")
+        # Asked to sort, SQLite would walk through all of the owner's recordings in that order.
+        return sorted(copies.order_by(), key=lambda copy: (copy.created_at, copy.pk))
 
-    def matching(self, wanted: RecordingFilter) -> Self:
+    def matching(self, wanted: RecordingFilter, *, viewer: User) -> Self:
+        """A tag that `viewer` may not know of is on nothing."""
         found = self
         if wanted.statuses:
             found = found.filter(status__in=wanted.statuses)
@@ -112,16 +117,28 @@ class RecordingQuerySet(models.QuerySet):
         if wanted.created_to:
             found = found.filter(created_at__lte=wanted.created_to)
         if wanted.text:
-            found = found.filter(
-                _contains("title", wanted.text) | _contains("participants", wanted.text)
-            )
+            found = found.filter(containing(wanted.text))
         if wanted.inbox is not None:
             found = found.filter(is_inbox=wanted.inbox)
         if wanted.starred is not None:
             found = found.filter(is_highlighted=wanted.starred)
         if wanted.tag_id is not None:
-            found = found.none()  # no recording carries a tag yet
+            links = RecordingTag.objects.filter(tag=wanted.tag_id).shown_to(viewer)
+            found = found.filter(pk__in=links.values("recording"))
+        if wanted.folder_id is not None:
+            found = found.filter(folder=wanted.folder_id)
+        if wanted.is_unfiled:
+            found = found.filter(folder=None)
         return found
+
+    def by_ids_if_few(self) -> Self:
+        """The same rows, by their ids where these are few. One query.
+
+        To show the latest of some hits a database would walk through all rows, latest first, until
+        it met them.
+        """
+        ids = list(self.order_by().values_list("pk", flat=True)[: FEW + 1])
+        return self if len(ids) > FEW else self.model._default_manager.filter(pk__in=ids)
 
     def sorted_by(self, wanted: RecordingFilter) -> Self:
         """Nulls last in both directions, on both databases; the id breaks ties, so pages are
@@ -204,6 +221,18 @@ class Recording(models.Model):
             models.Index(fields=["owner", "title", "id"], name="recording_by_title"),
             models.Index(fields=["owner", "-size_bytes", "-id"], name="recording_by_size"),
             models.Index(fields=["owner", "sha256"], name="recording_by_content"),
+            # All that stats.py reads of a recording.
+            models.Index(
+                fields=[
+                    "owner",
+                    "status",
+                    "created_at",
+                    "completed_at",
+                    "size_bytes",
+                    "audio_deleted_at",
+                ],
+                name="recording_for_stats",
+            ),
         ]
 
     def __str__(self) -> str:

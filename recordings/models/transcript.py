@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce, NullIf
+
+# What a voice is called of which not even a label is known. Contract 0.1, 22.
+NAMELESS = "Unknown Speaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How much of a transcript has one label."""
+
+    segments: int
+    seconds: float
 
 
 class Transcript(models.Model):
@@ -42,16 +57,34 @@ class Transcript(models.Model):
     def __str__(self) -> str:
         return f"revision {self.number}"
 
-    def names(self) -> dict[str, str]:
-        """label -> name, of the labels that have one. One query."""
-        named = self.speakers.exclude(name=None).exclude(name="")
-        return dict(named.values_list("label", "name"))
+    def names(self) -> dict[str | None, str]:
+        """label -> name, of the labels that have one; None: of segments without a label. One query.
+
+        Names stand nowhere else: whoever shows a transcript joins them here.
+        """
+        named = self.speakers.with_shown_name().order_by().values_list("label", "shown_name")
+        return {label or None: name for label, name in named if name is not None}
+
+    def voices(self) -> dict[str | None, Voice]:
+        """label -> how much of it there is, by first appearance; None: segments without a label."""
+        spoken: dict[str | None, list[float]] = {}
+        for segment in self.segments:
+            seconds = segment["end"] - segment["start"]
+            spoken.setdefault(segment["speaker"], []).append(seconds)
+        return {label: Voice(len(turns), sum(turns)) for label, turns in spoken.items()}
+
+
+class RecordingSpeakerQuerySet(models.QuerySet):
+    def with_shown_name(self) -> Self:
+        """`shown_name`: what the voice is called, or null."""
+        return self.annotate(shown_name=NullIf(Coalesce("speaker__name", "name"), models.Value("")))
 
 
 class RecordingSpeaker(models.Model):
     """A voice of one revision: its label, and the name it goes by once somebody gave it one.
 
     Labels are numbered anew by every run, so they belong to the revision and not to the recording.
+    The empty label is that of the segments without one; it has a row once it was named.
     """
 
     transcript = models.ForeignKey(Transcript, on_delete=models.CASCADE, related_name="speakers")
@@ -74,6 +107,8 @@ class RecordingSpeaker(models.Model):
     )
     talk_seconds = models.FloatField(default=0)
 
+    objects = RecordingSpeakerQuerySet.as_manager()
+
     class Meta:
         ordering = ["transcript", "label"]
         constraints = [
@@ -83,4 +118,5 @@ class RecordingSpeaker(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.label
+        """Reads `speaker`; select it first."""
+        return self.speaker.name if self.speaker else self.name or self.label or NAMELESS

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Sum
+
+from accounts.models import User
+
+
+def month_of(moment: datetime) -> date:
+    """The first day of the calendar month that a moment is in, in UTC."""
+    return moment.astimezone(UTC).date().replace(day=1)
 
 
 class TokenUsage(models.Model):
@@ -29,15 +40,41 @@ class TokenUsage(models.Model):
         return f"{self.operation} {self.month:%Y-%m}"
 
 
+class TranscriptionUsageQuerySet(models.QuerySet):
+    def in_month_of(self, moment: datetime) -> Self:
+        return self.filter(month=month_of(moment))
+
+    def seconds_of(self, user: User, moment: datetime) -> int:
+        """What a person used in the month of a moment. One query."""
+        rows = self.in_month_of(moment).filter(user=user)
+        return rows.aggregate(total=Sum("seconds", default=0))["total"]
+
+    def add(
+        self, *, user_id: int, connector: str, seconds: int, cost: float, moment: datetime
+    ) -> None:
+        """Adds one transcription to its month. Any number may add at once: the database does the
+        sum. Two queries.
+        """
+        row = {"user_id": user_id, "month": month_of(moment), "connector": connector}
+        self.bulk_create([self.model(**row)], ignore_conflicts=True)
+        self.filter(**row).update(
+            seconds=F("seconds") + seconds, cost=F("cost") + cost, requests=F("requests") + 1
+        )
+
+
 class TranscriptionUsage(models.Model):
-    """Audio transcribed. `month`: its first day. `cost`: US dollars, estimated."""
+    """Audio transcribed. `month`: its first day. `seconds`: those of each recording rounded down.
+    `cost`: US dollars, estimated.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     month = models.DateField()
     connector = models.CharField(max_length=40)
-    seconds = models.FloatField(default=0)
+    seconds = models.PositiveBigIntegerField(default=0)
     cost = models.FloatField(default=0)
     requests = models.PositiveIntegerField(default=0)
+
+    objects = TranscriptionUsageQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "transcription usage"

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from recordings.budgets import record_transcription
 from recordings.models import Job, Recording, RecordingSpeaker, Transcript
 from recordings.pipeline.align import LabelledSegment
 from recordings.pipeline.failures import Failure
@@ -57,8 +58,8 @@ def began(job: Job) -> None:
 
 
 def finished(job: Job, outcome: Outcome) -> None:
-    """T3: the new revision, the pointer to it and the end of the job: the whole result or none of
-    it.
+    """T3: the new revision, the pointer to it, what it used and the end of the job: the whole
+    result or none of it.
     """
     with transaction.atomic():
         _release(job, Job.Status.DONE, progress=1, stage=Job.Stage.SAVING)
@@ -81,6 +82,12 @@ def finished(job: Job, outcome: Outcome) -> None:
             **changes,
         )
         job.windows.all().delete()
+        record_transcription(
+            user_id=job.owner_id,
+            engine=outcome.engine,
+            model=outcome.model,
+            seconds=outcome.duration_seconds,
+        )
 
 
 def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:

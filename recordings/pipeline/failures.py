@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError
 
 from recordings.audio.media import MediaError
+from recordings.budgets import BudgetExceeded
 from recordings.connectors.base import ConnectorError
 from speakr_site.core.errors import is_disk_full
 from speakr_site.core.queue import TimeLimit
@@ -33,6 +34,8 @@ class AudioMissing(Exception):
 def failure_of(error: BaseException) -> Failure:
     if isinstance(error, ConnectorError):
         return Failure(error.code, str(error), error.permanent)
+    if isinstance(error, BudgetExceeded):
+        return Failure(error.code, str(error), permanent=True)
     if is_disk_full(error) or (isinstance(error, MediaError) and error.code == "disk_full"):
         return Failure("disk_full", "The server's disk is full.", permanent=False, blameless=True)
     if isinstance(error, OperationalError | InterfaceError):

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recordings import engines, storage
+from recordings.budgets import require_transcription_budget
 from recordings.connectors.base import TranscriptionCancelled
 from recordings.models import Job
 from recordings.pipeline import commit, stages
@@ -53,6 +54,7 @@ def _transcribe(job: Job, scratch: Path, lease: Lease) -> None:
     options = TranscriptionOptions(**job.options)
     connector = engines.connector(system.current())
     commit.began(job)
+    require_transcription_budget(job.owner)
     audio = stages.prepare(job, scratch, connector, lease)
     decoded = time.monotonic()
     heard = stages.transcribe(job, audio, options, connector, lease)

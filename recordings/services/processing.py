@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from recordings.budgets import require_transcription_budget
 from recordings.models import Job, Recording
-from recordings.pipeline.options import Hints, TranscriptionOptions, resolve
+from recordings.pipeline.options import Hints, TranscriptionOptions, resolve, shelves_of
 from speakr_site.core import system
 from speakr_site.core.errors import Conflict, InvalidInput
 from speakr_site.core.queue import ring
@@ -19,15 +20,18 @@ from speakr_site.core.queue import ring
 def queue_transcription(*, recording: Recording, by: User, hints: Hints) -> Job:
     """Queues a transcription; the job already there when it is the same work.
 
-    Raises InvalidInput without audio, Conflict (with `job_id`) when other work on the recording
-    waits or runs. What the recording has is kept until the new transcript replaces it. Rings the
-    lane on commit.
+    Raises InvalidInput without audio, BudgetExceeded when the month's minutes of `by` are used up,
+    Conflict (with `job_id`) when other work on the recording waits or runs. What the recording has
+    is kept until the new transcript replaces it. Rings the lane on commit.
     """
     if not recording.has_audio:
         raise InvalidInput(
             "Audio has been deleted" if recording.audio_deleted_at else "No audio file"
         )
-    options = resolve(hints, owner=recording.owner, system=system.current())
+    require_transcription_budget(by)
+    policy = system.current()
+    shelves = shelves_of(recording, system=policy)
+    options = resolve(hints, owner=recording.owner, system=policy, shelves=shelves)
     try:
         with transaction.atomic():
             job = new_job(recording=recording, by=by, hints=hints, options=options)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from recordings import storage
 from recordings.models import Job, Recording
 from speakr_site.core.audit import record_audit
-from speakr_site.core.errors import NotAllowed
+from speakr_site.core.errors import NotAllowed, NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +31,46 @@ def delete_recording(*, recording: Recording, by: User) -> None:
     """The owner's deletion. Ends running work with it: the job's row goes too, and its worker
     notices.
 
-    Raises NotAllowed for anybody else, and where the server keeps deletion to operators.
+    Raises NotAllowed for anybody else, and where the server keeps deletion to operators; NotFound
+    when it is gone already.
     """
     if recording.owner_id != by.pk:
         raise NotAllowed("Permission denied - only owner can delete")
+    require_deletion_right(by)
+    with transaction.atomic():
+        if not hold_for_deletion([recording.pk]):
+            raise NotFound("Recording not found")
+        delete_held(recording)
+
+
+def require_deletion_right(by: User) -> None:
+    """Raises NotAllowed where the server keeps deletion to operators and `by` is none."""
     if not settings.USERS_CAN_DELETE and not by.is_admin:
         raise NotAllowed("Deletion not allowed")
+
+
+def hold_for_deletion(ids: Iterable[int]) -> list[int]:
+    """Locks recordings and the work on them until the transaction ends; gives the ids that are
+    there. Three queries.
+
+    What is attached between the collection of a row's dependents and its deletion would otherwise
+    make PostgreSQL refuse the deletion at its end. Jobs come first, as in a worker's writes.
+    """
+    ids = list(ids)
+    while True:
+        here = transaction.savepoint()
+        jobs = _locked(Job.objects.filter(recording__in=ids))
+        there = _locked(Recording.objects.filter(pk__in=ids))
+        queued_meanwhile = Job.objects.filter(recording__in=there).exclude(pk__in=jobs)
+        if not queued_meanwhile.exists():
+            transaction.savepoint_commit(here)
+            return there
+        # Lets go of the recordings: who has that job may wait for them.
+        transaction.savepoint_rollback(here)
+
+
+def delete_held(recording: Recording) -> None:
+    """Deletes one that `hold_for_deletion` gave, in the same transaction."""
     recording.delete()
 
 
@@ -43,8 +78,9 @@ def delete_as_operator(*, recordings: Iterable[Recording], by: User) -> None:
     """The console's deletion of what others own; leaves an audit row for each."""
     for recording in recordings:
         with transaction.atomic():
+            hold_for_deletion([recording.pk])
             record_audit(by=by, action="recording.delete", target=recording, detail=str(recording))
-            recording.delete()
+            delete_held(recording)
 
 
 def sweep_orphans() -> int:
@@ -88,3 +124,7 @@ def _removed_if_older(path: Path, oldest: float) -> bool:
     else:
         path.unlink(missing_ok=True)
     return True
+
+
+def _locked(rows: QuerySet) -> list[int]:
+    return list(rows.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))

@@ -13,14 +13,24 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from organizing.models import Folder, Tag
 from recordings import storage
 from recordings.audio import media
 from recordings.models import Recording
 from recordings.models.recording import TITLE_PREFIX
 from recordings.pipeline.options import Hints, resolve
+from recordings.services.filing import attach, target_folder, usable_tags
 from recordings.services.processing import new_job
 from speakr_site.core import system
-from speakr_site.core.errors import Busy, DiskFull, InvalidInput, TooLarge
+from speakr_site.core.errors import (
+    Busy,
+    DiskFull,
+    FeatureDisabled,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    TooLarge,
+)
 from speakr_site.core.system import MEGABYTE, SystemSettings
 
 EXTRACT_SECONDS = 600
@@ -30,7 +40,9 @@ EXTRACT_SECONDS = 600
 class Upload:
     """An upload as it stands on disk, with what came along.
 
-    `sha256`: of the bytes as sent. `warnings`: hints that were left out, a sentence each.
+    `sha256`: of the bytes as sent. `tag_ids`, `folder_id`: as the caller named them; `tag_id`
+    counts where none of `tag_ids` can be used. `warnings`: hints that were left out, a sentence
+    each.
     """
 
     path: Path
@@ -42,6 +54,9 @@ class Upload:
     meeting_date: datetime | None = None
     file_last_modified: datetime | None = None
     keep_audio_only: bool = False
+    tag_ids: tuple[int, ...] = ()
+    tag_id: int | None = None
+    folder_id: int | None = None
     hints: Hints = Hints()
     prompt_variables: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -49,7 +64,9 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class CreatedRecording:
-    """`duplicate_of`: an earlier recording of the same owner with the same bytes."""
+    """`duplicate_of`: the oldest recording of the same owner with the same bytes. `warnings`: all
+    that was left out.
+    """
 
     recording: Recording
     warnings: tuple[str, ...]
@@ -103,7 +120,7 @@ def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
     is_written = False
     try:
         with transaction.atomic():
-            duplicate = _write(recording, by=by, hints=upload.hints, policy=policy)
+            created = _write(recording, by=by, upload=upload, policy=policy)
             is_written = True
     except BaseException:
         # An error of the commit itself does not tell whether the row stands. A row without its
@@ -111,7 +128,7 @@ def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
         if not is_written:
             storage.release(key)
         raise
-    return CreatedRecording(recording, upload.warnings, duplicate)
+    return created
 
 
 def body_limit(policy: SystemSettings) -> int:
@@ -132,19 +149,48 @@ def too_large(limit_mb: int, *, audio_only: bool) -> TooLarge:
 
 
 def _write(
-    recording: Recording, *, by: User, hints: Hints, policy: SystemSettings
-) -> Recording | None:
-    """T1: the recording and its work. Gives the oldest copy of the same bytes, if any."""
-    options = resolve(hints, owner=by, system=policy)
+    recording: Recording, *, by: User, upload: Upload, policy: SystemSettings
+) -> CreatedRecording:
+    """T1: the recording, where it is filed and its work."""
+    tags, tag_warnings = _tags(upload, by=by)
+    folder, folder_warnings = _folder(upload, by=by, policy=policy)
+    shelves = [*tags, folder] if folder else tags
+    options = resolve(upload.hints, owner=by, system=policy, shelves=shelves)
     duplicate = (
         Recording.objects.filter(owner=by, sha256=recording.sha256)
         .only("id", "title", "created_at")
         .order_by("id")
         .first()
     )
+    recording.folder = folder
     recording.save()
-    new_job(recording=recording, by=by, hints=hints, options=options)
-    return duplicate
+    if tags:
+        attach(recording, tags, by=by)
+    new_job(recording=recording, by=by, hints=upload.hints, options=options)
+    warnings = (*upload.warnings, *tag_warnings, *folder_warnings)
+    return CreatedRecording(recording, warnings, duplicate)
+
+
+def _tags(upload: Upload, *, by: User) -> tuple[list[Tag], list[str]]:
+    """Those that can be used, and a sentence for each of the others."""
+    wanted = list(dict.fromkeys(upload.tag_ids))
+    tags = usable_tags(wanted, by=by)
+    if not tags and upload.tag_id is not None and upload.tag_id not in wanted:
+        wanted.append(upload.tag_id)
+        tags = usable_tags([upload.tag_id], by=by)
+    usable = {tag.pk for tag in tags}
+    return tags, [f"tag {pk} was not found and was left out" for pk in wanted if pk not in usable]
+
+
+def _folder(upload: Upload, *, by: User, policy: SystemSettings) -> tuple[Folder | None, list[str]]:
+    if upload.folder_id is None:
+        return None, []
+    try:
+        return target_folder(upload.folder_id, by=by, policy=policy), []
+    except FeatureDisabled as error:
+        return None, [f"folder {upload.folder_id} was left out: {error}"]
+    except (NotFound, NotAllowed):
+        return None, [f"folder {upload.folder_id} was not found and was left out"]
 
 
 def _probed(path: Path) -> media.MediaInfo:

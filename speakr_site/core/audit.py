@@ -9,9 +9,11 @@ from speakr_site.core.models import AuditEntry
 
 
 def record_audit(
-    *, by: AbstractBaseUser, action: str, target: models.Model, detail: str = ""
+    *, by: AbstractBaseUser | None, action: str, target: models.Model, detail: str = ""
 ) -> None:
-    """Writes one row. `action` like `recording.open`; `detail` never holds content or secrets."""
+    """Writes one row. `by`: None is the command line. `action` like `recording.open`; `detail`
+    never holds content or secrets.
+    """
     AuditEntry.objects.create(
         actor=by,
         action=action,

@@ -55,6 +55,20 @@ def check_lane_timings(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_counters_are_shared(**_: Any) -> list[CheckMessage]:
+    if settings.WEB_PROCESSES == 1 or settings.REDIS_URL:
+        return []
+    return [
+        Warning(
+            f"{settings.WEB_PROCESSES} web processes count requests and failed log-ins each for "
+            "itself: every limit is that many times as wide.",
+            hint="Set REDIS_URL, or WEB_CONCURRENCY=1 and more WEB_THREADS.",
+            id="core.W006",
+        )
+    ]
+
+
+@register
 def check_disk_has_room(**_: Any) -> list[CheckMessage]:
     if not settings.MEDIA_ROOT.is_dir():
         return []

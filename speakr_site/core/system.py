@@ -114,8 +114,8 @@ def current() -> SystemSettings:
     from constance.codecs import loads
     from constance.models import Constance
 
-    stored = {row.key: loads(row.value) for row in Constance.objects.filter(key__in=CONFIG)}
-    return replace(defaults(), **stored)
+    rows = Constance.objects.filter(key__in=CONFIG).values_list("key", "value")
+    return replace(defaults(), **{key: loads(value) for key, value in rows})
 
 
 def defaults() -> SystemSettings:

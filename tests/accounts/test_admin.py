@@ -76,6 +76,18 @@ def test_a_person_is_changed(console: Client, alice: User) -> None:
     )
 
 
+def test_budgets_are_set_and_taken_away(console: Client, alice: User) -> None:
+    path = f"/admin/accounts/user/{alice.pk}/change/"
+    for minutes, tokens, kept in (("600", "1000000", (600, 10**6)), ("", "", (None, None))):
+        form = user_form(console, alice)
+        budgets = {"monthly_transcription_minutes": minutes, "monthly_tokens": tokens}
+        assert console.post(path, {**form, **budgets}).status_code == 302
+        alice.refresh_from_db()
+        assert (alice.monthly_transcription_minutes, alice.monthly_tokens) == kept
+    refused = console.post(path, {**form, "monthly_transcription_minutes": "-1"})
+    assert refused.status_code == 200
+
+
 def test_a_group_is_made_with_its_members(console: Client, alice: User) -> None:
     response = console.post(
         "/admin/accounts/group/add/",

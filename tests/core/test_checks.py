@@ -42,3 +42,14 @@ def test_a_lane_that_hands_out_running_work_again_is_an_error(settings: Any) -> 
 def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "LOW_DISK_BYTES", 2**62)
     assert [problem.id for problem in checks.check_disk_has_room()] == ["core.W005"]
+
+
+@pytest.mark.parametrize(
+    ("processes", "redis_url", "problems"),
+    [(1, "", []), (2, "", ["core.W006"]), (2, "redis://redis", []), (1, "redis://redis", [])],
+)
+def test_processes_that_count_apart_are_a_warning(
+    settings: Any, processes: int, redis_url: str, problems: list[str]
+) -> None:
+    settings.WEB_PROCESSES, settings.REDIS_URL = processes, redis_url
+    assert [problem.id for problem in checks.check_counters_are_shared()] == problems

@@ -28,12 +28,39 @@ def test_nonsense_stops_the_start_with_the_name_and_the_value(
         lambda: env.integer("X", 1),
         lambda: env.choice("X", "a", ("a", "b")),
         lambda: env.zone("X", "UTC"),
+        lambda: env.rate("X", "60/minute"),
     ):
         with pytest.raises(ImproperlyConfigured, match=r"^X .*'maybe'"):
             read()
     monkeypatch.setenv("X", "99")
     with pytest.raises(ImproperlyConfigured, match="between 0 and 9, not 99"):
         env.integer("X", 1, maximum=9)
+
+
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [
+        ("", (60, 60)),
+        ("5/m", (5, 60)),
+        ("5/Minute", (5, 60)),
+        ("1000/h", (1000, 3600)),
+        ("7/s", (7, 1)),
+        ("1/10s", (1, 10)),
+        ("9/day", (9, 86_400)),
+    ],
+)
+def test_a_rate_is_so_many_in_so_many_seconds(
+    monkeypatch: pytest.MonkeyPatch, given: str, rate: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("X", given)
+    assert env.rate("X", "60/minute") == rate
+
+
+@pytest.mark.parametrize("given", ["60", "0/m", "5/0s", "-1/m", "5/x", "5/m5", "1.5/m", "5/ m"])
+def test_no_other_rate_is_taken(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("X", given)
+    with pytest.raises(ImproperlyConfigured, match=r"^X must be a rate such as 60/minute"):
+        env.rate("X", "60/minute")
 
 
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from django.test import Client, RequestFactory, override_settings
 from rest_framework import exceptions as drf
 from rest_framework.test import APIClient
 
-from accounts.api.views import CurrentUserViewSet
+from accounts.api.views.users import CurrentUserViewSet
 from accounts.models import User
 from speakr_site.core.api.exceptions import bad_request, handle, permission_denied, server_error
 from speakr_site.core.errors import Busy, Conflict, InvalidInput

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from speakr_site.core.api.schema import ERROR, document
+from speakr_site.core.api.openapi import ERROR, RATE_LIMIT, TAGS, operations
+from speakr_site.core.api.schema import document
+from tests.routes import Route, api_routes
 
 OPENAPI, DOCS = "/api/v1/openapi.json", "/api/v1/docs"
-
-
-def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, view class) of every API view, with {id} in place of groups."""
-    for entry in resolver.url_patterns:
-        path = prefix + re.sub(r"\\Z|\^|\$", "", str(entry.pattern))
-        if isinstance(entry, URLResolver):
-            yield from routes(entry, path)
-        elif isinstance(entry, URLPattern) and hasattr(entry.callback, "actions"):
-            yield re.sub(r"\(\?P<pk>[^)]*\)", "{id}", path), entry.callback
 
 
 def test_the_document_builds_without_a_warning() -> None:
@@ -45,17 +38,45 @@ def test_the_document_is_json_for_everybody(db: None) -> None:
     assert body["paths"]["/users/me"]["get"]["tags"] == ["Users"]
 
 
+def test_the_document_is_valid() -> None:
+    validate(document(), cls=OpenAPIV30SpecValidator)
+
+
+def below(route: Route) -> str:
+    """A route's path as the document has it."""
+    return "/" + route.path.replace("{pk}", "{id}")
+
+
 def test_every_route_is_described() -> None:
     described = {
-        (f"api/v1{path}", method) for path, item in document()["paths"].items() for method in item
+        f"{method.upper()} {path.removeprefix('/').replace('{id}', '{pk}')}"
+        for path, method, _ in operations(document())
     }
-    served = {
-        (path, method)
-        for path, view in routes(get_resolver())
-        for method in view.actions
-        if method != "head"
-    }
-    assert described == served
+    pages = {"GET docs", "GET openapi.json"}
+    assert described == set(map(str, api_routes())) - pages
+    for path, _, operation in operations(document()):
+        (route,) = {route.base for route in api_routes() if below(route) == path}
+        servers = operation.get("servers", document()["servers"])
+        assert servers == [{"url": f"/{route.rstrip('/')}"}], path
+
+
+def test_every_operation_says_what_it_does_and_what_it_takes() -> None:
+    for path, method, operation in operations(document()):
+        name = f"{method} {path}"
+        assert operation["summary"], name
+        assert operation["tags"] and set(operation["tags"]) <= set(TAGS), name
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], f"{name}: {parameter['name']}"
+        for body in operation.get("requestBody", {}).get("content", {}).values():
+            component = body["schema"]["$ref"].rpartition("/")[2]
+            for key, value in document()["components"]["schemas"][component]["properties"].items():
+                assert value.keys() & {"description", "$ref", "allOf"}, f"{name}: {key}"
+    assert {tag["name"] for tag in document()["tags"]} == set(TAGS)
+
+
+def test_no_name_of_an_operation_is_there_twice() -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document())]
+    assert len(names) == len(set(names))
 
 
 def test_a_token_may_be_presented_in_four_ways() -> None:
@@ -72,14 +93,40 @@ def test_a_token_may_be_presented_in_four_ways() -> None:
     assert {"tokenQuery": []} in alternatives
 
 
-def test_every_operation_describes_its_refusals_and_speaks_of_nothing_internal() -> None:
-    assert document()["components"]["schemas"]["Error"]["required"] == ["error"]
-    for path, item in document()["paths"].items():
-        for operation in item.values():
-            answers = operation["responses"]
-            assert answers["401"]["content"]["application/json"]["schema"] == ERROR
-            assert "{" not in path or {"403", "404"} <= set(answers)
-            assert "visible_to" not in operation.get("description", "")
+def test_every_operation_describes_its_refusals() -> None:
+    for path, method, operation in operations(document()):
+        answers = operation["responses"]
+        assert {"400", "401", "429", "500", "503"} <= set(answers)
+        assert "{" not in path or {"403", "404"} <= set(answers)
+        assert "requestBody" not in operation or {"411", "413", "415"} <= set(answers)
+        assert method == "get" or {"403", "507"} <= set(answers)
+        for status, answer in answers.items():
+            if status >= "400":
+                assert answer.get("$ref", "").startswith("#/components/responses/"), status
+            else:
+                assert answer["description"]
+
+
+def test_nothing_in_it_speaks_of_the_code() -> None:
+    texts = json.dumps(document())
+    for word in ("visible_to", ".py", "erializer", "queryset", "prefetch", "ViewSet"):
+        assert word not in texts, word
+
+
+def test_refusals_are_one_sentence_with_the_headers_that_go_with_them() -> None:
+    components = document()["components"]
+    assert components["schemas"]["Error"]["required"] == ["error"]
+    for name, answer in components["responses"].items():
+        assert answer["content"]["application/json"]["schema"] == ERROR, name
+        assert set(RATE_LIMIT) <= set(answer["headers"]), name
+    assert "Retry-After" in components["responses"]["TooManyRequests"]["headers"]
+    assert "WWW-Authenticate" in components["responses"]["Unauthorized"]["headers"]
+
+
+def test_a_body_of_a_patch_requires_what_its_serializer_requires() -> None:
+    schemas = document()["components"]["schemas"]
+    assert schemas["BatchUpdateRequest"]["required"] == ["recording_ids"]
+    assert "required" not in schemas["RecordingPatchRequest"]
 
 
 def test_the_page_loads_nothing_from_elsewhere(db: None) -> None:
@@ -91,7 +138,12 @@ def test_the_page_loads_nothing_from_elsewhere(db: None) -> None:
     assert '"validatorUrl": null' in html
     assert "/api/v1/openapi.json" in html or "openapi.json" in html
     for asset in re.findall(r'(?:src|href)="([^"]+)"', html):
-        assert Client().get(asset).status_code == 200, asset
+        answer = Client().get(asset)
+        assert answer.status_code == 200, asset
+        if asset.endswith(".css"):
+            style = b"".join(answer)
+            assert b"@import" not in style
+            assert not re.search(rb"url\([\"']?(https?:)?//", style)
 
 
 def test_the_description_can_be_kept_from_strangers(

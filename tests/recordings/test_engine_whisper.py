@@ -1,17 +1,26 @@
-"""What is made of the decoder's output, without a model: loops, doubts, second looks."""
+"""What is made of the decoder's output, without a model: loops, doubts, second looks; and how the
+stretches are shared out among workers.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recordings.audio.speech import Stretch
 from recordings.connectors.base import Word
+from recordings.engine_protocol import EngineConfig
 from recordings.engine_whisper import (
+    Crew,
     Heard,
+    Whisper,
+    _crew,
     _doubtful,
     _heard,
     _spoken,
@@ -139,3 +148,63 @@ def test_segments_stay_inside_their_window_and_words_in_order() -> None:
     assert [(segment.start, segment.end) for segment in segments] == [(601, 603), (601, 610)]
     assert [word.start for word in segments[1].words] == [601, 610]
     assert segments[1].text == "two three"
+
+
+@pytest.mark.parametrize(
+    ("threads", "batch_size", "is_on_gpu", "crew"),
+    [
+        (2, 0, False, Crew(workers=2, threads=1, batch_size=1)),
+        (2, 4, False, Crew(workers=2, threads=1, batch_size=2)),
+        (2, 1, False, Crew(workers=1, threads=2, batch_size=1)),
+        (1, 0, False, Crew(workers=1, threads=1, batch_size=1)),
+        (16, 0, False, Crew(workers=4, threads=4, batch_size=1)),
+        (3, 4, False, Crew(workers=3, threads=1, batch_size=2)),
+        (2, 0, True, Crew(workers=1, threads=2, batch_size=16)),
+        (2, 8, True, Crew(workers=1, threads=2, batch_size=8)),
+    ],
+)
+def test_on_a_cpu_the_threads_are_shared_out_and_a_gpu_gets_large_batches(
+    threads: int, batch_size: int, is_on_gpu: bool, crew: Crew
+) -> None:
+    config = EngineConfig(models_dir=Path(), threads=threads, batch_size=batch_size)
+
+    assert _crew(config, is_on_gpu=is_on_gpu) == crew
+
+
+def listener(threads: int, decoded: Any, monkeypatch: pytest.MonkeyPatch) -> Whisper:
+    """A Whisper whose workers do `decoded(batch)`."""
+    whisper = Whisper(EngineConfig(models_dir=Path()))
+    monkeypatch.setattr(whisper, "_crew", Crew(threads, 1, 2))
+    monkeypatch.setattr(whisper, "_decoded", lambda samples, batch, options: decoded(batch))
+    return whisper
+
+
+def test_workers_decode_at_the_same_time_and_the_order_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = threading.Barrier(2)
+    second_is_done = threading.Event()
+    stretches = [Stretch(start, start + 1) for start in range(4)]
+
+    def decoded(batch: list[Stretch]) -> list[Heard]:
+        both.wait(timeout=10)
+        if batch[0] == stretches[0]:
+            assert second_is_done.wait(timeout=10)
+        else:
+            second_is_done.set()
+        return [Heard(stretch, (), is_looping=False) for stretch in batch]
+
+    heard = listener(2, decoded, monkeypatch)._listen(np.zeros(0, np.float32), stretches)
+
+    assert [item.stretch for item in heard] == stretches
+
+
+def test_what_goes_wrong_in_a_worker_goes_wrong_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(batch: list[Stretch]) -> list[Heard]:
+        raise RuntimeError("bad_alloc")
+
+    stretches = [Stretch(start, start + 1) for start in range(4)]
+    whisper = listener(2, decoded, monkeypatch)
+
+    with pytest.raises(RuntimeError, match="bad_alloc"):
+        list(whisper._listen(np.zeros(0, np.float32), stretches))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recordings.exports.subtitles import Cue, clock, srt, vtt
 
@@ -84,3 +88,10 @@ def test_a_text_can_not_look_like_a_timing_line(arrow):
     cue = Cue(None, f"00:00:01,000 {arrow} 00:00:02,000", 0, 1)
     assert srt([cue]).count("-->") == 1
     assert vtt([cue]).count("-->") == 1
+
+
+@given(st.floats(0, 1e7) | st.decimals(0, 1_000_000, places=3).map(float))
+def test_a_time_is_cut_as_it_is_written(seconds: float) -> None:
+    milliseconds = int(Decimal(str(seconds)) * 1000)
+    assert clock(seconds, separator=".").endswith(f".{milliseconds % 1000:03d}")
+    assert clock(milliseconds / 1000, separator=".") == clock(seconds, separator=".")

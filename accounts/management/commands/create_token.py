@@ -9,10 +9,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.management.base import PeopleCommand
-from accounts.models import ApiToken, User
+from accounts.models import TOKEN_MAX_DAYS, ApiToken, User
 from accounts.services import replace_token
 
-MAX_DAYS = 36_500
 LABEL_LENGTH = ApiToken._meta.get_field("name").max_length
 
 
@@ -32,8 +31,8 @@ class Command(PeopleCommand):
         label, days = options["label"].strip(), options["days"]
         if not 0 < len(label) <= LABEL_LENGTH:
             raise CommandError(f"--label must have 1 to {LABEL_LENGTH} characters.")
-        if days is not None and not 0 < days <= MAX_DAYS:
-            raise CommandError(f"--days must be between 1 and {MAX_DAYS}.")
+        if days is not None and not 0 < days <= TOKEN_MAX_DAYS:
+            raise CommandError(f"--days must be between 1 and {TOKEN_MAX_DAYS}.")
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['username']}.")

@@ -7,9 +7,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from recordings.languages import language_code
+from organizing.services import require_folders_enabled
 from recordings.models.recording import SORT_COLUMNS, Recording, RecordingFilter
-from recordings.pipeline.options import HINTS_MAX_LENGTH, SPEAKERS_MAX, Hints
+from recordings.pipeline.options import Hints
 from speakr_site.core.api.fields import (
     QueryBooleanField,
     QueryIntegerField,
@@ -18,7 +18,9 @@ from speakr_site.core.api.fields import (
     TextField,
     UtcDateTimeField,
 )
-from speakr_site.core.errors import FeatureDisabled, InvalidInput
+from speakr_site.core.errors import InvalidInput
+from speakr_site.core.languages import language_code
+from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
 
 STATUS_GROUPS = {
     "all": (),
@@ -28,7 +30,6 @@ STATUS_GROUPS = {
     "failed": (Recording.Status.FAILED,),
 }
 KEEP_AUDIO_ONLY_FIXED = "keep_audio_only is set at upload time and cannot be changed afterwards."
-FOLDERS_DISABLED = "Folders feature is not enabled"
 
 
 class QueryChoiceField(serializers.ChoiceField):
@@ -44,51 +45,99 @@ class QueryChoiceField(serializers.ChoiceField):
 
 
 class UploadSerializer(serializers.Serializer):
-    """The form of an upload, for the OpenAPI document; api/upload_form.py reads it."""
+    """What cannot be used is left out and named in `warnings`; it never costs the upload."""
 
-    file = serializers.FileField()
-    title = serializers.CharField(required=False, max_length=200)
-    notes = serializers.CharField(required=False)
-    meeting_date = serializers.DateTimeField(required=False)
+    # For the OpenAPI document alone: api/upload_form.py reads the form.
+    file = serializers.FileField(help_text="Audio, or a video with sound.")
+    title = serializers.CharField(
+        required=False, max_length=200, help_text="Absent: `Recording - ` and the name of the file."
+    )
+    notes = serializers.CharField(required=False, help_text="The caller's own, in Markdown.")
+    meeting_date = serializers.DateTimeField(
+        required=False, help_text="Absent: when the file was last changed, as far as it is known."
+    )
     file_last_modified = serializers.CharField(
         required=False, help_text="Milliseconds since 1970, as a browser tells them."
     )
     language = serializers.CharField(required=False, help_text="ISO 639-1.")
-    min_speakers = serializers.IntegerField(required=False)
-    max_speakers = serializers.IntegerField(required=False)
-    hotwords = serializers.CharField(required=False)
-    initial_prompt = serializers.CharField(required=False)
-    transcription_model = serializers.CharField(required=False)
-    keep_audio_only = serializers.BooleanField(required=False)
+    min_speakers = serializers.IntegerField(
+        required=False, help_text="How many voices there are at least, from 1."
+    )
+    max_speakers = serializers.IntegerField(
+        required=False, help_text="How many voices there are at most, to 100."
+    )
+    hotwords = serializers.CharField(
+        required=False, help_text="Words to listen for, comma-separated."
+    )
+    initial_prompt = serializers.CharField(
+        required=False, help_text="What the recording is about, in a sentence."
+    )
+    transcription_model = serializers.CharField(
+        required=False, help_text="One of `models` in GET /transcription."
+    )
+    tag_ids = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Sent as `tag_ids[0]`, `tag_ids[1]` and so on, or as `tag_ids` once for each. "
+        "Attached in this order; their defaults count where the form says nothing.",
+    )
+    tag_id = serializers.IntegerField(
+        required=False, help_text="One tag; read only where none of tag_ids can be used."
+    )
+    folder_id = serializers.IntegerField(
+        required=False, help_text="Needs folders to be enabled; its defaults count after the tags'."
+    )
+    keep_audio_only = serializers.BooleanField(
+        required=False, help_text="Of a video, keep the sound alone; without effect on audio."
+    )
     prompt_variables = serializers.CharField(
         required=False, help_text="A JSON object of texts, by name."
     )
 
 
 class RecordingFilterSerializer(serializers.Serializer):
-    """The query string of a list; an empty value counts as not given."""
+    """The query string of a list; an empty value counts as not given. Context: `policy`."""
 
-    status = QueryChoiceField(choices=list(STATUS_GROUPS), required=False)
-    sort_by = QueryChoiceField(choices=list(SORT_COLUMNS), required=False)
-    sort_order = QueryChoiceField(choices=["asc", "desc"], required=False)
-    date_from = UtcDateTimeField(required=False)
-    date_to = UtcDateTimeField(required=False, end_of_day=True)
+    status = QueryChoiceField(
+        choices=list(STATUS_GROUPS),
+        required=False,
+        help_text="`processing` is PROCESSING or SUMMARIZING. Absent: all.",
+    )
+    sort_by = QueryChoiceField(
+        choices=list(SORT_COLUMNS), required=False, help_text="Absent: created_at."
+    )
+    sort_order = QueryChoiceField(
+        choices=["asc", "desc"], required=False, help_text="Absent: desc."
+    )
+    date_from = UtcDateTimeField(
+        required=False, help_text="Uploaded at this time or later; a date means its first moment."
+    )
+    date_to = UtcDateTimeField(
+        required=False,
+        end_of_day=True,
+        help_text="Uploaded at this time or earlier; a date means its last moment.",
+    )
     # SQLite refuses a pattern of 50,000 bytes; no title and no list of participants is longer.
     q = serializers.CharField(
         required=False, max_length=500, help_text="Part of the title or the participants."
     )
-    inbox = QueryBooleanField(required=False)
-    starred = QueryBooleanField(required=False)
-    tag_id = QueryIntegerField(required=False)
-    folder_id = serializers.CharField(required=False)
+    inbox = QueryBooleanField(required=False, help_text="In the inbox, or not.")
+    starred = QueryBooleanField(required=False, help_text="Highlighted, or not.")
+    tag_id = QueryIntegerField(required=False, help_text="Recordings that carry this tag.")
+    folder_id = serializers.CharField(
+        required=False,
+        help_text="Id of a folder, or `none`: in no folder. Needs folders to be enabled.",
+    )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         return super().to_internal_value({name: data[name] for name in data if data[name].strip()})
 
-    def validate_folder_id(self, value: str) -> None:
+    def validate_folder_id(self, value: str) -> int | None:
+        """None: in no folder."""
         if not re.fullmatch(r"none|\d{1,18}", value, re.IGNORECASE | re.ASCII):
             raise serializers.ValidationError("folder_id must be a whole number or none")
-        raise FeatureDisabled(FOLDERS_DISABLED)
+        require_folders_enabled(self.context["policy"])
+        return None if value.lower() == "none" else int(value)
 
     def wanted(self) -> RecordingFilter:
         given = self.validated_data
@@ -102,11 +151,17 @@ class RecordingFilterSerializer(serializers.Serializer):
             inbox=given.get("inbox"),
             starred=given.get("starred"),
             tag_id=given.get("tag_id"),
+            folder_id=given.get("folder_id"),
+            is_unfiled="folder_id" in given and given["folder_id"] is None,
         )
 
 
 class DetailQuerySerializer(serializers.Serializer):
-    format = QueryChoiceField(choices=["full", "minimal"], required=False)
+    format = QueryChoiceField(
+        choices=["full", "minimal"],
+        required=False,
+        help_text="`minimal` leaves transcription, summary and notes out. Absent: full.",
+    )
     include = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -115,14 +170,44 @@ class DetailQuerySerializer(serializers.Serializer):
 
 
 class RecordingPatchSerializer(serializers.Serializer):
-    title = TextField(required=False, allow_null=True, allow_blank=True, max_length=200)
-    participants = TextField(required=False, allow_null=True, allow_blank=True, max_length=500)
-    notes = TextField(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
-    summary = TextField(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
-    meeting_date = UtcDateTimeField(required=False, allow_null=True)
-    is_inbox = StrictBooleanField(required=False)
-    is_highlighted = StrictBooleanField(required=False)
-    folder_id = StrictIntegerField(required=False, allow_null=True)
+    title = TextField(
+        required=False, allow_null=True, allow_blank=True, max_length=200, help_text="null: none."
+    )
+    participants = TextField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=500,
+        help_text="Names, separated by a comma and a space.",
+    )
+    notes = TextField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Markdown.",
+    )
+    summary = TextField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Markdown.",
+    )
+    meeting_date = UtcDateTimeField(
+        required=False, allow_null=True, help_text='null or "": not known.'
+    )
+    is_inbox = StrictBooleanField(required=False, help_text="Whether it is still to be looked at.")
+    is_highlighted = StrictBooleanField(required=False, help_text="Whether it is starred.")
+    folder_id = StrictIntegerField(
+        required=False,
+        allow_null=True,
+        help_text="The owner's alone; null takes it out of its folder. Needs folders to be "
+        "enabled.",
+    )
+    deletion_exempt = StrictBooleanField(
+        required=False, help_text="The owner's alone; true: retention leaves the recording alone."
+    )
 
     def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
         if not data:
@@ -131,14 +216,16 @@ class RecordingPatchSerializer(serializers.Serializer):
             raise InvalidInput(KEEP_AUDIO_ONLY_FIXED)
         if data.get("meeting_date") == "":
             data = {**data, "meeting_date": None}
-        changes = super().to_internal_value(data)
-        if "folder_id" in changes:
-            raise FeatureDisabled(FOLDERS_DISABLED)
-        return changes
+        return super().to_internal_value(data)
 
 
 class NotesBodySerializer(serializers.Serializer):
-    notes = TextField(allow_null=True, allow_blank=True, trim_whitespace=False)
+    notes = TextField(
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Markdown; kept as it is. null: none.",
+    )
 
     def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
         if "notes" not in data:
@@ -147,7 +234,12 @@ class NotesBodySerializer(serializers.Serializer):
 
 
 class SummaryBodySerializer(serializers.Serializer):
-    summary = TextField(allow_null=True, allow_blank=True, trim_whitespace=False)
+    summary = TextField(
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Markdown; kept as it is. null: none.",
+    )
 
     def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
         if "summary" not in data:
@@ -160,22 +252,42 @@ class TranscribeSerializer(serializers.Serializer):
         required=False,
         allow_null=True,
         allow_blank=True,
-        help_text='ISO 639-1; "" detects the language, absent means the owner\'s default.',
+        help_text='ISO 639-1; "" detects the language. Absent: what tags, folder or owner prefer.',
     )
     min_speakers = StrictIntegerField(
-        required=False, allow_null=True, min_value=1, max_value=SPEAKERS_MAX
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=SPEAKERS_MAX,
+        help_text="How many voices there are at least.",
     )
     max_speakers = StrictIntegerField(
-        required=False, allow_null=True, min_value=1, max_value=SPEAKERS_MAX
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=SPEAKERS_MAX,
+        help_text="How many voices there are at most.",
     )
     hotwords = TextField(
-        required=False, allow_null=True, allow_blank=True, max_length=HINTS_MAX_LENGTH
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=HINTS_MAX_LENGTH,
+        help_text="Words to listen for, comma-separated.",
     )
     initial_prompt = TextField(
-        required=False, allow_null=True, allow_blank=True, max_length=HINTS_MAX_LENGTH
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=HINTS_MAX_LENGTH,
+        help_text="What the recording is about, in a sentence.",
     )
     transcription_model = TextField(
-        required=False, allow_null=True, allow_blank=True, max_length=120
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=120,
+        help_text="One of `models` in GET /transcription; any other means the default.",
     )
 
     def validate_language(self, value: str | None) -> str | None:
@@ -199,7 +311,11 @@ class TranscribeSerializer(serializers.Serializer):
 
 
 class TranscriptQuerySerializer(serializers.Serializer):
-    format = serializers.ChoiceField(choices=["json", "text", "srt", "vtt"], required=False)
+    format = serializers.ChoiceField(
+        choices=["json", "text", "srt", "vtt"],
+        required=False,
+        help_text="`json` has `segments`, the others have `content`. Absent: json.",
+    )
 
 
 class AudioQuerySerializer(serializers.Serializer):

@@ -40,17 +40,21 @@ class _CommonSerializer(serializers.Serializer):
     processing_time_seconds = serializers.FloatField(allow_null=True)
     transcription_duration_seconds = serializers.FloatField(allow_null=True)
     summarization_duration_seconds = serializers.FloatField(allow_null=True)
-    folder_id = serializers.IntegerField(allow_null=True)
+    folder_id = serializers.IntegerField(
+        allow_null=True, help_text="null in no folder, and while folders are disabled."
+    )
     folder = FolderReferenceSerializer(allow_null=True)
     deletion_exempt = serializers.BooleanField()
     error_message = serializers.CharField(
         allow_null=True, help_text="Set only while status is FAILED."
     )
     keep_audio_only = serializers.BooleanField()
-    tags = TagReferenceSerializer(many=True)
+    tags = TagReferenceSerializer(many=True, help_text="In the order of attaching.")
 
 
 class RecordingListSerializer(_CommonSerializer):
+    """A recording as a list shows it, without its texts."""
+
     has_transcription = serializers.BooleanField()
     has_summary = serializers.BooleanField()
 
@@ -77,6 +81,8 @@ class DuplicateInfoSerializer(serializers.Serializer):
 
 
 class RecordingDetailSerializer(_CommonSerializer):
+    """A recording and what belongs to it."""
+
     mime_type = serializers.CharField(allow_null=True)
     events = CalendarEventSerializer(many=True)
     duplicate_info = DuplicateInfoSerializer(allow_null=True)

@@ -19,6 +19,7 @@ from speakr_site.core.api.viewsets import ScopedViewSet
 class TranscribeViewSet(ScopedViewSet):
     model = Recording
     scopes = {"create": "edit"}
+    rate_groups = {"create": "processing"}
 
     def get_queryset(self) -> RecordingQuerySet:
         return super().get_queryset().select_related("owner")

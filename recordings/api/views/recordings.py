@@ -16,6 +16,7 @@ from recordings.api.upload_form import UploadForm
 from recordings.api.upload_handler import UploadParser
 from recordings.exports import text
 from recordings.models import Job, Recording
+from recordings.models.filing import Filing, shown_filing, shown_folders
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.edit import edit_recording
 from recordings.services.removal import delete_recording
@@ -35,6 +36,7 @@ REST_BYTES = 16 * 1024 * 1024
 class UploadViewSet(ScopedViewSet):
     model = Recording
     scopes = {"create": "self"}
+    rate_groups = {"create": "processing"}
     parser_classes = [UploadParser]
 
     @extend_schema(
@@ -82,15 +84,21 @@ class RecordingViewSet(ScopedViewSet):
     @extend_schema(
         summary="List recordings",
         parameters=[in_.RecordingFilterSerializer],
-        responses=out.RecordingListSerializer(many=True),
+        responses={200: out.RecordingListSerializer(many=True), **errors(403)},
     )
     def list(self, request: Request) -> Response:
-        query = in_.RecordingFilterSerializer(data=request.query_params)
+        policy = system.current()
+        query = in_.RecordingFilterSerializer(data=request.query_params, context={"policy": policy})
         query.is_valid(raise_exception=True)
         wanted = query.wanted()
-        rows = self.get_queryset().matching(wanted).sorted_by(wanted).for_list()
-        page = self.paginate_queryset(rows)
-        return self.get_paginated_response([shapes.list_item(row) for row in page])
+        found = self.get_queryset().matching(wanted, viewer=request.user)
+        if wanted.text:
+            found = found.by_ids_if_few()
+        page = self.paginate_queryset(found.sorted_by(wanted).for_list())
+        filed = shown_filing(page, viewer=request.user, folders_enabled=policy.enable_folders)
+        return self.get_paginated_response(
+            [shapes.list_item(row, filed[row["id"]]) for row in page]
+        )
 
     @extend_schema(
         summary="Details of a recording",
@@ -106,7 +114,8 @@ class RecordingViewSet(ScopedViewSet):
             for name in _wanted_texts(request, query.validated_data.get("format", "full"))
         }
         copies = Recording.objects.copies_of(recording)
-        return Response(shapes.detail(recording, copies=copies, texts=texts))
+        filing = _filing(recording, request)
+        return Response(shapes.detail(recording, filing=filing, copies=copies, texts=texts))
 
     @extend_schema(summary="How far a recording is", responses=out.StatusSerializer)
     def status(self, request: Request, pk: str) -> Response:
@@ -126,7 +135,11 @@ class RecordingViewSet(ScopedViewSet):
         body = in_.RecordingPatchSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
         edit_recording(recording=recording, by=request.user, changes=body.validated_data)
-        return Response({"success": True, "recording": shapes.patched(recording)})
+        folders = system.current().enable_folders and shown_folders(
+            [vars(recording)], request.user
+        )
+        folder_id = folders.get(recording.pk) if folders else None
+        return Response({"success": True, "recording": shapes.patched(recording, folder_id)})
 
     @extend_schema(summary="Delete a recording", responses={200: out.DoneSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -154,6 +167,15 @@ def _take_the_rest(request: Request) -> None:
 def _announced_bytes(request: Request) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+
+def _filing(recording: Recording, request: Request) -> Filing:
+    filed = shown_filing(
+        [vars(recording)],
+        viewer=request.user,
+        folders_enabled=system.current().enable_folders,
+    )
+    return filed[recording.pk]
 
 
 def _given(request: Request, *names: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ class TranscriptViewSet(ScopedViewSet):
     scopes = {"retrieve": "read"}
 
     def get_queryset(self) -> RecordingQuerySet:
-        return super().get_queryset().for_detail()
+        return super().get_queryset().for_transcript()
 
     @extend_schema(
         summary="Who said what and when",

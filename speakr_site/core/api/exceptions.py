@@ -30,6 +30,7 @@ SENTENCES = {
     exceptions.PermissionDenied: "Permission denied",
     exceptions.NotFound: "Not found",
     exceptions.MethodNotAllowed: "Method not allowed",
+    exceptions.Throttled: "Rate limit exceeded",
 }
 
 

@@ -1,4 +1,4 @@
-"""OpenAPI: how errors are described, and the two pages that show it all."""
+"""The OpenAPI document, as views help to describe it, and the two pages that show it all."""
 
 from __future__ import annotations
 
@@ -17,72 +17,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from speakr_site.core.api.openapi import ERROR, ERRORS
+from speakr_site.core.api.ratelimits import RateLimited
 from speakr_site.core.api.viewsets import LenientNegotiation, ScopedViewSet
-
-ERROR = {"$ref": "#/components/schemas/Error"}
-ERROR_COMPONENT = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {"type": "string", "description": "What went wrong, in one sentence."},
-        "fields": {
-            "type": "object",
-            "additionalProperties": {},
-            "description": "The complaints by field, where values were refused.",
-        },
-    },
-}
-DESCRIPTIONS = {
-    400: "A value was refused.",
-    401: "No token, or one that is invalid, expired or revoked.",
-    403: "The caller may not do this.",
-    404: "There is no such thing.",
-    409: "Something else stands in the way.",
-    413: "The body is too large.",
-    415: "Another media type is expected.",
-    416: "The range lies outside the file.",
-    429: "Too many requests; Retry-After says when to come back.",
-    503: "The server is busy; Retry-After says when to come back.",
-    507: "The server's disk is full.",
-}
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
-    """For `extend_schema(responses={200: ..., **errors(409)})`; `add_errors` adds the rest."""
-    return {status: OpenApiResponse(ERROR, DESCRIPTIONS[status]) for status in statuses}
-
-
-def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A POSTPROCESSING_HOOK: the refusals that follow from what an operation takes."""
-    result["components"].setdefault("schemas", {})["Error"] = ERROR_COMPONENT
-    for path, item in result["paths"].items():
-        for operation in item.values():
-            for status in _implied(path, operation):
-                operation["responses"].setdefault(str(status), _error_response(status))
-    return result
+    """For `extend_schema(responses={200: ..., **errors(409)})`; what goes without saying is added
+    to every operation (api/openapi.py).
+    """
+    return {status: OpenApiResponse(ERROR, ERRORS[status][1]) for status in statuses}
 
 
 def library_docs() -> list[type]:
     """Classes whose docstrings are for us and describe no operation."""
     return [*get_lib_doc_excludes(), ScopedViewSet]
-
-
-def _implied(path: str, operation: dict[str, Any]) -> list[int]:
-    statuses = [401, 429]
-    if "{" in path:
-        statuses += [403, 404]
-    if "requestBody" in operation:
-        statuses += [400, 415]
-    elif any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):
-        statuses.append(400)
-    return sorted(statuses)
-
-
-def _error_response(status: int) -> dict[str, Any]:
-    return {
-        "description": DESCRIPTIONS[status],
-        "content": {"application/json": {"schema": ERROR}},
-    }
 
 
 @cache
@@ -96,7 +45,7 @@ class DocsAreOpen(BasePermission):
         return settings.API_DOCS_PUBLIC or bool(request.user and request.user.is_authenticated)
 
 
-class OpenApiView(APIView):
+class OpenApiView(RateLimited, APIView):
     """GET /api/v1/openapi.json"""
 
     permission_classes = [DocsAreOpen]
@@ -108,7 +57,7 @@ class OpenApiView(APIView):
         return Response(document())
 
 
-class DocsView(SpectacularSwaggerView):
+class DocsView(RateLimited, SpectacularSwaggerView):
     """GET /api/v1/docs: Swagger UI, all of it served from here; a refusal is JSON all the same."""
 
     permission_classes = [DocsAreOpen]

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
 from speakr_site.core.api.parsers import BoundedJSONParser, refuse_chunked
+from speakr_site.core.api.ratelimits import RateLimited
 from speakr_site.core.errors import NotAllowed, NotFound
 
 # "read" and "edit" limit rows; "self" is for what concerns the caller alone.
@@ -47,7 +48,7 @@ class AllowedMethods(BaseMetadata):
         return {"allowed": view.allowed_methods}
 
 
-class ScopedViewSet(GenericViewSet):
+class ScopedViewSet(RateLimited, GenericViewSet):
     """Every action names its scope; one that does not is refused.
 
     `model` needs a manager with `visible_to(user)` and `editable_by(user)`. On a miss the answer is
@@ -100,7 +101,7 @@ class ScopedViewSet(GenericViewSet):
 
         Raises NotFound or NotAllowed.
         """
-        found = queryset.filter(pk=pk).first() if is_storable_id(pk) else None
+        found = queryset.filter(pk=pk).order_by().first() if is_storable_id(pk) else None
         if found is not None:
             return found
         model = queryset.model

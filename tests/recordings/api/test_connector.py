@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from constance import config
 from rest_framework.test import APIClient
+
+from accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -59,3 +62,34 @@ def test_without_a_list_of_the_operator_the_environments_counts(
         {"value": "base", "label": "Quick"},
         {"value": "small", "label": "small"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("diarizer", "connector_name", "asks_service", "is_capable"),
+    [
+        ("embedded", "faster_whisper", True, True),
+        ("none", "faster_whisper", True, False),
+        ("none", "asr_endpoint", True, True),
+        ("none", "asr_endpoint", False, False),
+        ("embedded", "asr_endpoint", False, True),
+    ],
+)
+def test_speakers_are_promised_only_where_something_tells_them_apart(
+    client: APIClient,
+    settings: Any,
+    diarizer: str,
+    connector_name: str,
+    asks_service: bool,
+    is_capable: bool,
+) -> None:
+    settings.DIARIZER, settings.ASR_DIARIZE = diarizer, asks_service
+    settings.TRANSCRIPTION_CONNECTOR, settings.ASR_BASE_URL = connector_name, "http://asr:9000"
+    body = connector(client)
+    assert body["connector"] == connector_name
+    capabilities = body["capabilities"]
+    assert capabilities["diarization"] is is_capable
+    assert capabilities["speaker_count_control"] is is_capable
+
+
+def test_who_is_not_logged_in_is_told_nothing(api: Callable[[User | None], APIClient]) -> None:
+    assert api(None).get("/api/v1/transcription").status_code == 401

@@ -23,7 +23,7 @@ from tests.routes import METHODS, Route, v1_routes
 
 pytestmark = pytest.mark.django_db
 
-ANSWERS = {200, 202, 400, 403, 404, 405, 413, 415}
+ANSWERS = {200, 201, 202, 400, 403, 404, 405, 413, 415}
 ROUTES = v1_routes()
 PAGES = {"docs", "openapi.json"}
 
@@ -37,11 +37,18 @@ WRITES = {
         "is_inbox",
         "is_highlighted",
         "folder_id",
+        "deletion_exempt",
         "keep_audio_only",
         "unknown",
     ],
+    "POST recordings/{pk}/tags": ["tag_ids", "tag_id"],
+    "PATCH recordings/batch": ["recording_ids", "updates"],
+    "POST recordings/batch/transcribe": ["recording_ids"],
     "PUT recordings/{pk}/notes": ["notes"],
     "PUT recordings/{pk}/summary": ["summary"],
+    "PUT recordings/{pk}/speakers/assign": ["speaker_map", "regenerate_summary"],
+    "POST speakers": ["name"],
+    "PUT speakers/{pk}": ["name"],
     "POST recordings/{pk}/transcribe": [
         "language",
         "min_speakers",
@@ -268,9 +275,10 @@ def test_a_trailing_slash_is_not_found_and_never_a_redirect(
 def test_a_wrong_method_is_refused_in_json(
     client: APIClient, recording: Recording, path: str
 ) -> None:
-    known = {route.method for route in ROUTES if route.path == path}
+    routes = [route for route in ROUTES if route.path == path]
+    known = {route.method for route in routes}
     for method in {name.upper() for name in METHODS} - known:
-        response = send(client, method, f"/api/v1/{path.replace('{pk}', str(recording.pk))}", b"{}")
+        response = send(client, method, routes[0].url(recording.pk), b"{}")
         assert response.status_code == 405
         assert response.json() == {"error": "Method not allowed"}
         assert set(response["Allow"].split(", ")) >= known

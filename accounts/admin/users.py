@@ -1,0 +1,111 @@
+"""People, with the groups that they are in."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.http import HttpRequest
+
+from accounts.admin.groups import MembershipInline, WithMemberships
+from accounts.forms import AddUserForm, ChangeUserForm, PasswordForm
+from accounts.models import User
+
+
+@admin.register(User)
+class UserAdmin(WithMemberships, auth_admin.UserAdmin):
+    form = ChangeUserForm
+    add_form = AddUserForm
+    change_password_form = PasswordForm
+    list_display = ["username", "email", "name", "is_active", "is_superuser", "last_login"]
+    list_filter = ["is_active", "is_superuser", "is_staff", "memberships__group"]
+    search_fields = ["username", "email", "name"]
+    filter_horizontal = ["user_permissions"]
+    readonly_fields = ["last_login", "date_joined", "sso_provider"]
+    inlines = [MembershipInline]
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        (
+            "Person",
+            {"fields": ["name", "email", "email_verified", "job_title", "company", "sso_provider"]},
+        ),
+        (
+            "Access",
+            {
+                "description": "Who is not active can neither log in nor use a token. An operator "
+                "is a superuser with staff status; that opens this console, but nobody's "
+                "recordings in the API.",
+                "fields": [
+                    "is_active",
+                    "is_staff",
+                    "is_superuser",
+                    "can_share_publicly",
+                    "user_permissions",
+                ],
+            },
+        ),
+        (
+            "Budgets",
+            {
+                "description": "What this person may use in a calendar month (UTC); Transcription "
+                "usage and Token usage show what they used. When the minutes are used up, uploads "
+                "are kept but not transcribed, until the month ends or the budget is raised.",
+                "fields": ["monthly_transcription_minutes", "monthly_tokens"],
+            },
+        ),
+        (
+            "Language and place",
+            {
+                "fields": ["ui_language", "output_language", "timezone"],
+                "classes": ["collapse"],
+            },
+        ),
+        (
+            "Transcription",
+            {
+                "description": "Used when neither the request nor the recording says otherwise.",
+                "fields": [
+                    "transcription_language",
+                    "transcription_hotwords",
+                    "transcription_initial_prompt",
+                    "diarize",
+                    "auto_speaker_labelling",
+                    "auto_speaker_labelling_threshold",
+                ],
+                "classes": ["collapse"],
+            },
+        ),
+        (
+            "Afterwards",
+            {
+                "fields": [
+                    "auto_summarization",
+                    "extract_events",
+                    "show_timestamps_simple_view",
+                    "editor_autosave",
+                ],
+                "classes": ["collapse"],
+            },
+        ),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {
+                "classes": ["wide"],
+                "fields": ["username", "email", "usable_password", "password1", "password2"],
+            },
+        ),
+    ]
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list:
+        return self.inlines if obj else []
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> User | None:
+        """With `changed_by`, as `PasswordForm` needs it."""
+        user = super().get_object(request, object_id, from_field)
+        if user is not None:
+            user.changed_by = request.user
+        return user

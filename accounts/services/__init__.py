@@ -1,0 +1,45 @@
+"""Every write about people, their tokens and their groups."""
+
+from accounts.services.groups import (
+    add_member,
+    change_role,
+    create_group,
+    delete_group,
+    remove_member,
+    rename_group,
+    require_group_admin,
+    require_operator,
+)
+from accounts.services.people import (
+    ensure_user,
+    set_auto_summarization,
+    set_password,
+    update_profile,
+)
+from accounts.services.tokens import (
+    end_tokens,
+    issue_token,
+    rename_token,
+    replace_token,
+    revoke_token,
+)
+
+__all__ = [
+    "add_member",
+    "change_role",
+    "create_group",
+    "delete_group",
+    "end_tokens",
+    "ensure_user",
+    "issue_token",
+    "remove_member",
+    "rename_group",
+    "rename_token",
+    "replace_token",
+    "require_group_admin",
+    "require_operator",
+    "revoke_token",
+    "set_auto_summarization",
+    "set_password",
+    "update_profile",
+]

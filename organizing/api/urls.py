@@ -1,0 +1,16 @@
+"""The routes of tags and folders."""
+
+from __future__ import annotations
+
+from django.urls import re_path
+
+from organizing.api.views import FolderViewSet, TagViewSet
+
+FOLDER = {"get": "retrieve", "patch": "update", "put": "update", "delete": "destroy"}
+
+urlpatterns = [
+    re_path(r"^tags\Z", TagViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(r"^tags/(?P<pk>[0-9]+)\Z", TagViewSet.as_view({"put": "update", "delete": "destroy"})),
+    re_path(r"^folders\Z", FolderViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(r"^folders/(?P<pk>[0-9]+)\Z", FolderViewSet.as_view(FOLDER)),
+]

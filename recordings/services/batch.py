@@ -1,0 +1,124 @@
+"""Many recordings in one call: a result for each, and one that fails leaves nothing half done and
+does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from organizing.models import Tag
+from recordings.models import Recording, RecordingTag
+from recordings.models.recording import RecordingQuerySet
+from recordings.pipeline.options import Hints
+from recordings.services.edit import require_owner, write
+from recordings.services.filing import attach, held, target_folder, usable_tags
+from recordings.services.processing import queue_transcription
+from recordings.services.removal import delete_held, hold_for_deletion, require_deletion_right
+from speakr_site.core import system
+from speakr_site.core.errors import InvalidInput, NotAllowed, NotFound, SpeakrError
+
+LONG_TEXTS = ("notes", "summary")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of one recording. `error`: None when it went well."""
+
+    recording_id: int
+    error: str | None = None
+    job_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChanges:
+    """`columns`: column -> value, already validated; a `folder_id` is looked up."""
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    add_tag_ids: tuple[int, ...] = ()
+    remove_tag_ids: tuple[int, ...] = ()
+
+
+def update_recordings(*, by: User, ids: Iterable[int], changes: BatchChanges) -> list[ItemResult]:
+    """The same changes to each; tags are added before others are removed. One result for each
+    distinct id, at its first position.
+
+    Tags that `by` may not use are passed over. Raises what `filing.target_folder` raises, and then
+    nothing has changed.
+    """
+    wanted = list(dict.fromkeys(ids))
+    with transaction.atomic():
+        tags = usable_tags(changes.add_tag_ids, by=by)
+        if "folder_id" in changes.columns:
+            target_folder(changes.columns["folder_id"], by=by, policy=system.current())
+        editable = Recording.objects.editable_by(by).filter(pk__in=wanted)
+        rows = held(editable.defer(*LONG_TEXTS))
+        return _each(wanted, rows, lambda row: _update(row, by=by, changes=changes, tags=tags))
+
+
+def delete_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
+    """Deletes those that are `by`'s own. Results as `update_recordings`.
+
+    Raises NotAllowed where the server keeps deletion to operators.
+    """
+    require_deletion_right(by)
+    wanted = list(dict.fromkeys(ids))
+    with transaction.atomic():
+        own = Recording.objects.filter(owner=by, pk__in=wanted).values_list("pk", flat=True)
+        rows = Recording.objects.filter(pk__in=hold_for_deletion(own))
+        return _each(wanted, rows.defer(*LONG_TEXTS), delete_held)
+
+
+def transcribe_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
+    """Queues a transcription of each, with the defaults of each. Results as `update_recordings`.
+
+    A transaction for each: workers take a job before its recording, and a batch that held on to
+    recordings while it makes jobs could wait for a worker that waits for it.
+    """
+    wanted = list(dict.fromkeys(ids))
+    editable = Recording.objects.editable_by(by).filter(pk__in=wanted)
+    rows = editable.select_related("owner").defer(*LONG_TEXTS)
+    return _each(wanted, rows, lambda row: _transcribe(row, by=by))
+
+
+def _each(
+    ids: list[int], rows: RecordingQuerySet, act: Callable[[Recording], int | None]
+) -> list[ItemResult]:
+    """Calls `act`, which undoes itself when it raises, on those of `rows`. It gives a job's id, if
+    it made one.
+    """
+    found = {row.pk: row for row in rows}
+    missing = [pk for pk in ids if pk not in found]
+    known = set(Recording.objects.filter(pk__in=missing).values_list("pk", flat=True))
+    results = []
+    for pk in ids:
+        try:
+            if pk not in found:
+                raise NotAllowed if pk in known else NotFound
+            results.append(ItemResult(pk, job_id=act(found[pk])))
+        except SpeakrError as error:
+            results.append(ItemResult(pk, error=str(error)))
+    return results
+
+
+@transaction.atomic
+def _update(recording: Recording, *, by: User, changes: BatchChanges, tags: list[Tag]) -> None:
+    require_owner(recording, by=by, changes=changes.columns)
+    write(recording, changes.columns)
+    if recording.owner_id != by.pk:
+        tags = [tag for tag in tags if not tag.is_of_group]
+    if tags:
+        attach(recording, tags, by=by)
+    if changes.remove_tag_ids:
+        links = RecordingTag.objects.filter(recording=recording, tag__in=changes.remove_tag_ids)
+        links.removable_by(by).delete()
+
+
+def _transcribe(recording: Recording, *, by: User) -> int:
+    if recording.audio_deleted_at and not recording.has_audio:
+        raise InvalidInput("Audio deleted")
+    return queue_transcription(recording=recording, by=by, hints=Hints()).pk

@@ -1,0 +1,208 @@
+"""Thousands of requests that the OpenAPI document allows, and as many that it does not: never a
+5xx, never a status, a header or a shape that is not described.
+
+Each request meets the same rows, is answered by the whole application, and is undone. FUZZ_SEED
+and FUZZ_CASES (how many at least) come from the environment; `make fuzz` sets both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+from zlib import crc32
+
+import pytest
+import schemathesis
+from constance import config
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis import Response
+from schemathesis.specs.openapi.checks import (
+    ignored_auth,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
+
+from accounts.models import Group, Membership, User
+from accounts.services import issue_token
+from recordings.models import RecordingTag
+from speakers.models import Speaker
+from speakr_site.core.api.schema import document
+from speakr_site.wsgi import application
+from tests.factories import make_folder, make_recording, make_tag, make_transcript
+from tests.recordings.api.uploading import wav
+
+pytestmark = pytest.mark.django_db
+
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+CASES = int(os.environ.get("FUZZ_CASES", "400"))
+OPERATIONS = [
+    f"{method.upper()} {path}" for path, item in document()["paths"].items() for method in item
+]
+# What the document promises to refuse is refused by tests of their own: a lenient page number and
+# a bad hint at upload are taken on purpose.
+EXCLUDED = [negative_data_rejection, positive_data_acceptance]
+# Ids in bodies and query strings, by key: the kind of row that they name.
+IDS = {
+    "tag_id": "tags",
+    "tag_ids": "tags",
+    "add_tag_ids": "tags",
+    "remove_tag_ids": "tags",
+    "folder_id": "folders",
+    "group_id": "groups",
+    "recording_ids": "recordings",
+}
+
+# Half of the files can be decoded.
+schemathesis.openapi.format("binary", st.one_of(st.just(wav()), st.binary(max_size=200)))
+
+
+def served(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """The application, with answers read and closed to the end as a server does it."""
+    answer = application(environ, start_response)
+    with closing(answer):
+        return list(answer)
+
+
+schema = schemathesis.openapi.from_wsgi(
+    "/api/v1/openapi.json",
+    served,
+    config=schemathesis.Config.from_dict(
+        {
+            "seed": SEED,
+            # A wrong token is one of the checks; a wrong one beside ours proves nothing.
+            "generation": {"with-security-parameters": False},
+        }
+    ),
+)
+
+QUIET = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+Rows = dict[str, list[int]]
+answered: defaultdict[str, Counter[int]] = defaultdict(Counter)
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """As Django's own test client does it: a request must not close what the test began."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def token(alice: User) -> str:
+    return issue_token(user=alice, name="fuzz")[1]
+
+
+@pytest.fixture
+def rows(alice: User, carol: User, group: Group) -> Rows:
+    """Ids by kind: most are Alice's, one is somebody else's."""
+    Membership.objects.filter(user=alice).update(role=Membership.Role.ADMIN)
+    recordings = []
+    for owner in (alice, alice, carol):
+        key = default_storage.save("audio/1/2024/01/fuzz.wav", ContentFile(wav()))
+        recordings.append(make_recording(owner=owner, audio_key=key))
+        make_transcript(recording=recordings[-1])
+    recordings.append(make_recording(owner=alice, audio_key="", status="FAILED"))
+    owners = ({"owner": alice}, {"group": group}, {"owner": carol})
+    tags = [make_tag(**owner) for owner in owners]
+    folders = [make_folder(**owner) for owner in owners]
+    names = ((alice, "John Doe"), (alice, "Jane Smith"), (carol, "Jane Smith"))
+    speakers = [Speaker.objects.create(owner=owner, name=name) for owner, name in names]
+    recordings[0].folder = folders[0]
+    recordings[0].save()
+    for recording in recordings[:2]:
+        RecordingTag.objects.create(recording=recording, tag=tags[0], position=0)
+    made = {
+        "recordings": recordings,
+        "tags": tags,
+        "folders": folders,
+        "speakers": speakers,
+        "groups": [group],
+    }
+    return {kind: [row.pk for row in found] for kind, found in made.items()}
+
+
+def aimed(value: Any, kind: str | None, rows: Rows) -> Any:
+    """The value with most of its ids replaced by those of rows, so that requests get far."""
+    if isinstance(value, dict):
+        return {name: aimed(part, IDS.get(name, kind), rows) for name, part in value.items()}
+    if isinstance(value, list):
+        return [aimed(part, kind, rows) for part in value]
+    if kind is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isdecimal():
+        return str(aimed(len(value), kind, rows))
+    if not isinstance(value, int) or value % 5 == 0:
+        return value
+    return rows[kind][value % len(rows[kind])]
+
+
+@schema.parametrize()
+@settings(QUIET, max_examples=-(-CASES // len(OPERATIONS)))
+def test_every_answer_is_described(
+    case: schemathesis.Case, token: str, rows: Rows, one_connection: None
+) -> None:
+    kind = case.path.split("/")[1]
+    case.path_parameters = aimed(case.path_parameters, kind, rows)
+    case.query = aimed(case.query, None, rows)
+    case.body = aimed(case.body, None, rows)
+    # In one of four requests, folders are switched off.
+    sent = repr((case.path_parameters, case.query, case.body))
+    config.enable_folders = crc32(sent.encode("utf-8", "replace")) % 4 != 0
+    # Addresses that failed to authenticate too often are held back.
+    cache.clear()
+    with transaction.atomic():
+        headers = {"Authorization": f"Bearer {token}"}
+        response = case.call_and_validate(headers=headers, excluded_checks=EXCLUDED)
+        transaction.set_rollback(True)
+    answered[case.operation.label][response.status_code] += 1
+
+
+def test_what_was_made_is_there_and_what_was_deleted_is_gone(
+    token: str, rows: Rows, one_connection: None
+) -> None:
+    """Chains of requests: ids from one answer go into the next request."""
+    headers = {"Authorization": f"Bearer {token}"}
+    config.enable_folders = True
+
+    class Chain(schema.as_state_machine()):
+        def setup(self) -> None:
+            self.start = transaction.savepoint()
+
+        def teardown(self) -> None:
+            transaction.savepoint_rollback(self.start)
+
+        def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
+            return {"headers": headers}
+
+        def validate_response(self, response: Response, case: schemathesis.Case, **_: Any) -> None:
+            # Whether a token is asked for was seen above.
+            case.validate_response(
+                response,
+                excluded_checks=[*EXCLUDED, ignored_auth],
+                transport_kwargs={"headers": headers},
+                recorder=self.recorder,
+            )
+
+    Chain.run(settings=settings(QUIET, max_examples=-(-CASES // 20), stateful_step_count=6))
+
+
+def test_as_many_were_sent_as_were_asked_for() -> None:
+    assert sum(map(Counter.total, answered.values())) >= CASES
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_requests_got_as_far_as_a_success(operation: str) -> None:
+    statuses = answered[operation]
+    assert any(status < 300 for status in statuses), statuses
