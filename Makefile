@@ -38,7 +38,10 @@ lint: $(VENV)/.installed-dev  ## Style, formatting, Dockerfile, forgotten migrat
 
 bench: $(VENV)/.installed-dev  ## The figures that the README quotes
 	$(BIN)/python -m benchmarks.diarization
+	$(BIN)/python -m benchmarks.diarization --overlap
+	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.upload
+	$(BIN)/python -m benchmarks.api
 
 $(VENV)/.made:
 	@for python in $(PYTHON) python3.12 python3.11 python3; do \

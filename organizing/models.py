@@ -60,6 +60,7 @@ class Shelf(models.Model):
 
     The `default_*` columns are used for recordings filed here where the request says nothing
     (recordings/pipeline/options.py). `retention_days`: None, from 1 up, or KEEP_FOR_EVER.
+    `retention_lowered_at`: when it last came to keep for a shorter time, or may have.
     """
 
     owner = models.ForeignKey(
@@ -114,6 +115,7 @@ class Shelf(models.Model):
         validators=[validate_retention],
         help_text="-1 keeps for ever; empty leaves it to the server.",
     )
+    retention_lowered_at = models.DateTimeField(null=True, editable=False)
     auto_share_on_apply = models.BooleanField(
         default=True, help_text="Of a group: its members may see what is filed here."
     )

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
+from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
 
 from accounts.models import Group, Membership, User
-from organizing.models import Folder, Shelf, Tag
+from organizing.models import KEEP_FOR_EVER, Folder, Shelf, Tag
 from organizing.querysets import ShelfQuerySet
 from speakr_site.core.audit import record_audit
 from speakr_site.core.errors import FeatureDisabled, InvalidInput, NotAllowed, NotFound
@@ -110,6 +114,7 @@ def store_as_operator(*, shelf: Tag | Folder, by: User) -> None:
     for name, value in FLAGS.items() if shelf.group_id is None else ():
         setattr(shelf, name, value)
     with _named_once(TAG_TAKEN if isinstance(shelf, Tag) else FOLDER_TAKEN, place):
+        _note_if_lowered(shelf)
         shelf.save()
         _put_on_record(action, shelf, by)
 
@@ -156,8 +161,49 @@ def _named_once(taken: str, place: Mapping[str, int | None]) -> Iterator[None]:
 
 def _write(shelf: Shelf, *, by: User, columns: Mapping[str, Any]) -> None:
     rows = type(shelf).objects.editable_by(by).filter(pk=shelf.pk)
-    if not (rows.update(**columns) if columns else rows.exists()):
+    noted = _noted_if_lowered(columns)
+    if not (rows.update(**columns, **noted) if columns else rows.exists()):
         raise NotFound(NOT_FOUND[type(shelf)])
+
+
+def _noted_if_lowered(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """A further column for the update: when recordings came to be kept for a shorter time. Decided
+    in the statement itself, by what the row says then.
+    """
+    lowers = _lowers(columns)
+    if lowers is None:
+        return {}
+    moment = Case(When(lowers, then=Value(timezone.now())), default=F("retention_lowered_at"))
+    return {"retention_lowered_at": moment}
+
+
+def _lowers(columns: Mapping[str, Any]) -> Q | None:
+    """Rows that these columns may make keep for a shorter time; None when they say nothing of it.
+
+    Without days the server's rule counts, which may be the shorter or the longer one.
+    """
+    conditions = []
+    days = columns.get("retention_days", KEEP_FOR_EVER)
+    if days is None:
+        conditions.append(Q(retention_days__isnull=False))
+    elif days != KEEP_FOR_EVER:
+        longer = Q(retention_days=None) | Q(retention_days=KEEP_FOR_EVER)
+        conditions.append(longer | Q(retention_days__gt=days))
+    if columns.get("protect_from_deletion") is False:
+        conditions.append(Q(protect_from_deletion=True))
+    return reduce(or_, conditions) if conditions else None
+
+
+def _note_if_lowered(shelf: Tag | Folder) -> None:
+    """As `_noted_if_lowered`, for a save of the whole row in the same transaction."""
+    stored = type(shelf).objects.select_for_update().filter(pk=shelf.pk).first()
+    if stored is None:
+        return
+    shelf.retention_lowered_at = stored.retention_lowered_at
+    names = ("retention_days", *(["protect_from_deletion"] if isinstance(shelf, Tag) else []))
+    lowers = _lowers({name: getattr(shelf, name) for name in names})
+    if lowers is not None and type(shelf).objects.filter(lowers, pk=shelf.pk).exists():
+        shelf.retention_lowered_at = timezone.now()
 
 
 def _let_strangers_go(folder: Folder, place: Mapping[str, int | None]) -> None:

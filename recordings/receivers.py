@@ -1,21 +1,23 @@
 """The only receivers: what must also happen when a row goes by a cascade or a bulk delete, what
-recordings owe to a speaker's name, and what every connection of SQLite must know.
+recordings owe to a speaker's name, and what the search index needs of SQLite.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_migrate
 from django.dispatch import receiver
 
 from recordings import storage
 from recordings.models import Recording
 from recordings.models.search import FOLD_FUNCTION, fold
 from recordings.services.labelling import follow_rename, keep_name
+from recordings.services.search_index import lay_triggers
 from speakers.models import Speaker
 from speakers.signals import speaker_deleted, speaker_renamed
 
@@ -43,3 +45,8 @@ def teach_folding(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Triggers of the search index call it, so whoever writes a recording needs it."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(FOLD_FUNCTION, 1, fold, deterministic=True)
+
+
+@receiver(post_migrate, sender=apps.get_app_config("recordings"))
+def keep_the_index(using: str, **_: Any) -> None:
+    lay_triggers(using)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from django.utils import timezone
 
 from accounts.models import User
@@ -39,15 +39,18 @@ def stats_of_everybody() -> dict[str, Any]:
     a recording made in the last 30 days.
     """
     now = timezone.now()
-    recently = Q(created_at__gte=now - timedelta(days=ACTIVE_DAYS))
-    owners = Recording.objects.filter(recently).order_by().values("owner").distinct()
+    recent = Recording.objects.filter(
+        owner=OuterRef("pk"), created_at__gte=now - timedelta(days=ACTIVE_DAYS)
+    )
     sections = _sections(
         recordings=_recordings(Q(), now),
         queue=_queue(Q()),
         tokens=_tokens(Q(), now),
         transcription=_transcription(Q(), now),
     )
-    users = {"total": User.objects.count(), "active": owners.count()}
+    users = User.objects.aggregate(
+        total=Count("pk"), active=Count("pk", filter=Exists(recent.order_by()))
+    )
     return {**sections, "users": users}
 
 
@@ -86,15 +89,18 @@ def _sections(
 
 
 def _recordings(mine: Q, now: datetime) -> dict[str, Any]:
-    """`mine`: which rows. Two queries, which read indexes alone."""
+    """`mine`: which rows. Reads the index `recording_for_stats` alone, no row."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Recording.objects.filter(mine).order_by()
-    # Grouping by the index's own order costs a third of as many sums with conditions.
+    # In the order of the index; counts with a condition for each status cost half as much again.
     groups = {
         group["status"]: group
-        for group in rows.values("status").annotate(
+        for group in Recording.objects.filter(mine)
+        .order_by()
+        .values("status")
+        .annotate(
             count=Count("pk"),
-            bytes=Sum("size_bytes", filter=Q(audio_deleted_at=None)),
+            used_bytes=Sum("size_bytes", filter=Q(audio_deleted_at=None)),
+            today=Count("pk", filter=Q(created_at__gte=midnight)),
             latest=Max("completed_at"),
         )
     }
@@ -108,8 +114,8 @@ def _recordings(mine: Q, now: datetime) -> dict[str, Any]:
         "processing": count(Status.PROCESSING, Status.SUMMARIZING),
         "pending": count(Status.PENDING),
         "failed": count(Status.FAILED),
-        "used_bytes": sum(group["bytes"] or 0 for group in groups.values()),
-        "recordings_today": rows.filter(created_at__gte=midnight).count(),
+        "used_bytes": sum(group["used_bytes"] or 0 for group in groups.values()),
+        "recordings_today": sum(group["today"] for group in groups.values()),
         "last_transcription": groups.get(Status.COMPLETED, {}).get("latest"),
     }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from recordings.models import Job
 from recordings.pipeline.run import run_transcription
-from recordings.services import recovery, removal
+from recordings.services import recovery, removal, retention
 from speakr_site.core.queue import ring, stopping
+
+RETENTION_SECONDS = 30
 
 
 def work(lane: str) -> None:
@@ -26,3 +30,9 @@ def sweep() -> None:
 
 def sweep_orphans() -> None:
     removal.sweep_orphans()
+
+
+def retain() -> None:
+    """Ends before django-q2 would end it."""
+    deadline = time.monotonic() + RETENTION_SECONDS
+    retention.run_nightly(lambda: stopping() or time.monotonic() > deadline)

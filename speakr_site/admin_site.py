@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.forms import OwnPasswordForm
 from recordings.models import Job, Recording
 from recordings.services.lanes import healthy_lanes
+from recordings.services.retention import brake
 from speakr_site.core import attempts
 from speakr_site.core.models import Canary
 
@@ -98,7 +99,7 @@ class SpeakrAdminSite(admin.AdminSite):
 
 
 def overview() -> dict[str, Any]:
-    """What the front page's cards show. Five queries, however much there is."""
+    """What the front page's cards show. Six queries, however much there is."""
     now = timezone.now()
     jobs = {row["lane"]: row for row in _jobs_by_lane(now - FAILURES_SHOWN)}
     healthy = healthy_lanes()
@@ -120,6 +121,7 @@ def overview() -> dict[str, Any]:
         "lanes": lanes,
         "oldest_waiting": min(oldest, default=None),
         "storage": recordings.aggregate(bytes=Sum("size_bytes", default=0), count=Count("pk")),
+        "brake": brake(),
         "free_bytes": shutil.disk_usage(settings.MEDIA_ROOT).free,
     }
 

@@ -204,6 +204,10 @@ ASR_MAX_DURATION_SECONDS = env.integer("ASR_MAX_DURATION_SECONDS", 7200, minimum
 # Recordings
 VIDEO_RETENTION = env.flag("VIDEO_RETENTION", default=False)
 USERS_CAN_DELETE = env.flag("USERS_CAN_DELETE", default=True)
+ENABLE_AUTO_DELETION = env.flag("ENABLE_AUTO_DELETION", default=False)
+# 0: only tags and folders say when a recording goes.
+GLOBAL_RETENTION_DAYS = env.integer("GLOBAL_RETENTION_DAYS", 0, maximum=36_500)
+DELETION_MODE = env.choice("DELETION_MODE", "full_recording", ("full_recording", "audio_only"))
 
 # Access
 ALLOW_QUERY_TOKEN = env.flag("ALLOW_QUERY_TOKEN", default=True)
@@ -259,6 +263,7 @@ SCHEDULES = {
     "canary text": ("speakr_site.core.queue.stamp", ("text",), "text", 1),
     "sweep": ("recordings.tasks.sweep", (), "speakr", 1),
     "sweep orphans": ("recordings.tasks.sweep_orphans", (), "speakr", 60),
+    "retention": ("recordings.tasks.retain", (), "speakr", 15),
 }
 
 # API: requests of one caller, by group, as (number, seconds). Failed log-ins are limited always.

@@ -50,6 +50,7 @@ PURE = (
     "recordings/pipeline/sentences.py",
     "recordings/pipeline/stitch.py",
     "recordings/exports/",
+    "recordings/retention.py",
     "speakers/voices.py",
     "speakers/diarization/",
 )

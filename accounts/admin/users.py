@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.http import HttpRequest
@@ -9,6 +10,7 @@ from django.http import HttpRequest
 from accounts.admin.groups import MembershipInline, WithMemberships
 from accounts.forms import AddUserForm, ChangeUserForm, PasswordForm
 from accounts.models import User
+from accounts.services import store_as_operator
 
 
 @admin.register(User)
@@ -100,6 +102,16 @@ class UserAdmin(WithMemberships, auth_admin.UserAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list:
         return self.inlines if obj else []
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: User,
+        form: forms.ModelForm,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        changed = form.changed_data if change else []
+        store_as_operator(user=obj, changed=changed, by=request.user)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -14,6 +14,7 @@ from accounts.services.people import (
     ensure_user,
     set_auto_summarization,
     set_password,
+    store_as_operator,
     update_profile,
 )
 from accounts.services.tokens import (
@@ -41,5 +42,6 @@ __all__ = [
     "revoke_token",
     "set_auto_summarization",
     "set_password",
+    "store_as_operator",
     "update_profile",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -12,6 +12,8 @@ from django.db import transaction
 from accounts.models import User
 from accounts.services.tokens import end_tokens
 from speakr_site.core.audit import record_audit
+
+DOORS = ("username", "email", "is_active", "is_staff", "is_superuser", "user_permissions")
 
 
 @transaction.atomic
@@ -41,6 +43,14 @@ def ensure_user(
     user.set_password(password)
     user.save()
     return user, True
+
+
+@transaction.atomic
+def store_as_operator(*, user: User, changed: Collection[str], by: User) -> None:
+    """The console's save; `changed`: names of columns. What opens or closes doors is on record."""
+    user.save()
+    if doors := [name for name in DOORS if name in changed]:
+        record_audit(by=by, action="user.access", target=user, detail=f"{user}: {', '.join(doors)}")
 
 
 def update_profile(*, user: User, changes: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""The console's pages for recordings, the work on them and what it used. Importing registers
-them.
+"""The console's pages for recordings, the work on them, what it used and what goes next. Importing
+registers them.
 """
 
-from recordings.admin import jobs, recordings, usage
+from recordings.admin import jobs, recordings, retention, usage
 
-__all__ = ["jobs", "recordings", "usage"]
+__all__ = ["jobs", "recordings", "retention", "usage"]

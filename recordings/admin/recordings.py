@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from organizing.models import Folder
 from recordings.admin.actions import act_on_each
 from recordings.admin.opening import OpeningAdmin
+from recordings.admin.retention import outlook
 from recordings.exports.subtitles import clock
 from recordings.models import Job, Recording, RecordingTag, Transcript
 from recordings.pipeline.options import Hints
@@ -31,6 +32,7 @@ HELP = {
     "audio_key": "Where the bytes lie in storage; empty when they were deleted.",
     "keep_audio_only": "Only the audio of the uploaded video was kept.",
     "deletion_exempt": "Retention leaves this recording alone.",
+    "goes": "By the rules of now: its own, those of its tags and folder, the server's.",
     "warnings_said": "What went less than well without stopping the work; its owner sees it too.",
     "filed_in": "As its owner chose; follow the name for all recordings in the folder.",
     "tagged": "In the order of attaching; follow a name for all recordings with the tag.",
@@ -149,7 +151,7 @@ class RecordingAdmin(OpeningAdmin):
             },
         ),
         ("Filing", {"fields": ["filed_in", "tagged"]}),
-        ("Keeping", {"fields": ["deletion_exempt"]}),
+        ("Keeping", {"fields": ["deletion_exempt", "goes"]}),
     ]
     changeable = ("deletion_exempt",)
 
@@ -238,6 +240,10 @@ class RecordingAdmin(OpeningAdmin):
     @admin.display(boolean=True, ordering="audio_key")
     def audio(self, recording: Recording) -> bool:
         return recording.has_audio
+
+    @admin.display(description="goes by itself")
+    def goes(self, recording: Recording) -> str:
+        return outlook(recording)
 
     @admin.display(description="warnings")
     def warnings_said(self, recording: Recording) -> str | None:

@@ -1,8 +1,8 @@
 """Search for a part of a title or of the participants, in any case and script.
 
 SQLite keeps folded copies of both in `recordings_search`, a full-text table of trigrams, which
-triggers hold to the rows whoever writes them (migration 0002). PostgreSQL compares upper cases, by
-trigram indexes where the server has pg_trgm.
+triggers hold to the rows (services/search_index.py). PostgreSQL compares upper cases, by trigram
+indexes where the server has pg_trgm.
 """
 
 from __future__ import annotations

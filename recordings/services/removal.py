@@ -74,6 +74,15 @@ def delete_held(recording: Recording) -> None:
     recording.delete()
 
 
+def delete_audio_held(recording: Recording) -> None:
+    """Takes the stored bytes of one that `hold_for_deletion` gave, in the same transaction, and
+    keeps its texts.
+    """
+    key = recording.audio_key
+    Recording.objects.filter(pk=recording.pk).update(audio_key="", audio_deleted_at=timezone.now())
+    transaction.on_commit(lambda: storage.release(key))
+
+
 def delete_as_operator(*, recordings: Iterable[Recording], by: User) -> None:
     """The console's deletion of what others own; leaves an audit row for each."""
     for recording in recordings:

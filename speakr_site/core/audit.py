@@ -1,4 +1,4 @@
-"""The trail of what operators do to what belongs to somebody else."""
+"""The trail: who gave or took access, and what operators did to what is somebody else's."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ class Canary(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One act of an operator on what is somebody else's. Written by services, never changed."""
+    """Somebody gave or took access, or an operator touched what is somebody else's. Written by
+    services, never changed.
+    """
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     actor = models.ForeignKey(

@@ -76,6 +76,29 @@ def test_a_person_is_changed(console: Client, alice: User) -> None:
     )
 
 
+def test_what_opens_doors_is_on_record(console: Client, alice: User, trail: Any) -> None:
+    path = f"/admin/accounts/user/{alice.pk}/change/"
+    console.post(path, user_form(console, alice, name="Alice Johnson"))
+    assert trail() == []
+    console.post(path, user_form(console, alice, email="a@example.com", is_superuser="on"))
+    alice.refresh_from_db()
+    assert alice.is_superuser
+    assert trail() == [("otto", "user.access", "alice: email, is_superuser")]
+
+
+def test_a_preference_that_makes_no_sense_is_refused(console: Client, alice: User) -> None:
+    path = f"/admin/accounts/user/{alice.pk}/change/"
+    for field, value in (
+        ("timezone", "Mars/Base"),
+        ("ui_language", "xx"),
+        ("transcription_language", "German"),
+        ("output_language", "<b>"),
+        ("auto_speaker_labelling_threshold", "2"),
+    ):
+        page = console.post(path, user_form(console, alice, **{field: value}))
+        assert set(page.context["adminform"].form.errors) == {field}
+
+
 def test_budgets_are_set_and_taken_away(console: Client, alice: User) -> None:
     path = f"/admin/accounts/user/{alice.pk}/change/"
     for minutes, tokens, kept in (("600", "1000000", (600, 10**6)), ("", "", (None, None))):

@@ -201,7 +201,7 @@ class TestGroups:
     @pytest.mark.parametrize(
         "body",
         [None, {}, {"name": None}, {"name": " "}, {"name": 5}, {"name": ["a"]}, {"name": "x" * 101}]
-        + [{"name": "a\x00b"}, {"name": "\ud800"}, {"name": True}, ["name"], "name"],
+        + [{"name": "a\x00b"}, {"name": True}, ["name"], "name"],
     )
     def test_a_bad_name_is_refused(self, api: Api, otto: User, team: Group, body: Any) -> None:
         for answer in (
@@ -211,6 +211,11 @@ class TestGroups:
             assert answer.status_code == 400, answer.content
             assert isinstance(answer.json()["error"], str)
         assert list(Group.objects.values_list("name", flat=True)) == ["Engineering"]
+
+    def test_what_no_database_can_hold_is_refused(self, api: Api, otto: User, team: Group) -> None:
+        for url, body in ((GROUPS, r'{"name":"\ud800"}'), (of_group(team), r'{"user":"\ud800"}')):
+            answer = api(otto).post(url, body, content_type="application/json")
+            assert answer.status_code == 400
 
     def test_the_longest_name_is_kept(self, api: Api, otto: User) -> None:
         assert api(otto).post(GROUPS, {"name": "ü" * 100}).json()["name"] == "ü" * 100
@@ -294,7 +299,7 @@ class TestMembers:
     @pytest.mark.parametrize(
         "body",
         [None, {}, {"user": ""}, {"user": None}, {"user": 5}, {"user": ["carol"]}, {"user": True}]
-        + [{"user": "c\x00"}, {"user": "\udfff"}, {"user": "x" * 10_000}, ["carol"]]
+        + [{"user": "c\x00"}, {"user": "x" * 10_000}, ["carol"]]
         + [
             {"user": "carol", "role": role}
             for role in ("owner", "", None, 1, True, [], {}, "Admin")

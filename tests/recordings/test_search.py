@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Value
 from django.db.models.functions import Concat
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from rest_framework.test import APIClient
 
 from accounts.models import User
 from recordings.models import Recording
@@ -61,7 +65,7 @@ def owner(alice: User) -> Iterator[User]:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=st.lists(st.tuples(st.none() | TEXTS, st.none() | TEXTS), min_size=1, max_size=4),
@@ -115,6 +119,14 @@ def test_a_changed_text_is_found_by_what_it_says_now(owner: User, part: str) -> 
     assert found(part) == {recording.pk}
 
 
+@pytest.mark.parametrize("column", ["title", "participants"])
+def test_either_text_may_change_alone(owner: User, column: str) -> None:
+    recording = make_recording(owner=owner, title="Unchanged", participants="Unchanged")
+    Recording.objects.update(**{column: "Something new"})
+    assert found("thing ne") == {recording.pk}
+    assert found("unchanged") == {recording.pk}
+
+
 def test_a_deleted_recording_leaves_nothing_behind(owner: User) -> None:
     for delete in (
         lambda recording: recording.delete(),
@@ -155,3 +167,76 @@ def test_another_persons_text_finds_nothing(owner: User) -> None:
 def test_from_three_characters_on_the_index_answers(text: str, *, is_indexed: bool) -> None:
     plan = Recording.objects.filter(containing(text)).explain()
     assert (":M" in plan) is is_indexed, plan
+
+
+@on_sqlite
+@pytest.mark.parametrize("event", ["insert", "update", "delete"])
+def test_migrating_mends_an_index_that_lost_a_trigger(owner: User, event: str) -> None:
+    """As a copy of the table loses all of them."""
+    gone = make_recording(owner=owner, title="Gone")
+    changed = make_recording(owner=owner, title="Before")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER recordings_search_{event}")
+    made = make_recording(owner=owner, title="Made")
+    gone.delete()
+    Recording.objects.filter(pk=changed.pk).update(title="After")
+    call_command("migrate", verbosity=0)
+    assert found("made") == {made.pk}
+    assert found("after") == {changed.pk}
+    assert found("before") == set()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM recordings_search")
+        assert cursor.fetchone() == (2,)
+    made.delete()
+    assert found("made") == set()
+
+
+class TestThroughTheApi:
+    def titles(self, client: APIClient, **query: Any) -> tuple[list[str], int]:
+        answer = client.get("/api/v1/recordings", {"q": "plan", **query}).json()
+        titles = [item["title"] for item in answer["recordings"]]
+        return titles, answer["pagination"]["total"]
+
+    @pytest.mark.parametrize("few", [0, 4, 5, 500])
+    def test_pages_are_the_same_whether_hits_are_few_or_many(
+        self,
+        api: Callable[[User], APIClient],
+        owner: User,
+        monkeypatch: pytest.MonkeyPatch,
+        few: int,
+    ) -> None:
+        monkeypatch.setattr("recordings.models.recording.FEW", few)
+        for title in ("Plan C", "Plan A", "Other", "plan e", "PLAN D", "The plan B"):
+            make_recording(owner=owner, title=title)
+        make_recording(owner=make_user("carol"), title="Plan of another")
+        client = api(owner)
+        assert self.titles(client) == (["The plan B", "PLAN D", "plan e", "Plan A", "Plan C"], 5)
+        assert self.titles(client, per_page=2, page=2) == (["plan e", "Plan A"], 5)
+        assert self.titles(client, per_page=2, page=3) == (["Plan C"], 5)
+        assert self.titles(client, sort_by="created_at", sort_order="asc", per_page=1)[0] == [
+            "Plan C"
+        ]
+        assert self.titles(client, starred="true") == ([], 0)
+
+    @on_sqlite
+    def test_few_hits_are_found_without_a_walk_through_all_recordings(
+        self, api: Callable[[User], APIClient], owner: User
+    ) -> None:
+        make_recording(owner=owner, title="Plan")
+        with CaptureQueriesContext(connection) as captured:
+            assert self.titles(api(owner))[1] == 1
+        sql = next(query["sql"] for query in captured if "ORDER BY" in query["sql"])
+        with connection.cursor() as cursor:
+            plan = str(cursor.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+        assert "INTEGER PRIMARY KEY" in plan
+
+
+@on_sqlite
+def test_copies_are_found_by_their_bytes(owner: User) -> None:
+    """And not by a walk through the owner's recordings in the order of their dates."""
+    copy = make_recording(owner=owner)
+    with CaptureQueriesContext(connection) as captured:
+        Recording.objects.copies_of(copy)
+    with connection.cursor() as cursor:
+        plan = str(cursor.execute(f"EXPLAIN QUERY PLAN {captured[0]['sql']}").fetchall())
+    assert "recording_by_content" in plan

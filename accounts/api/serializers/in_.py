@@ -140,7 +140,8 @@ class CurrentUserBodySerializer(serializers.Serializer):
             if kept in data:
                 raise InvalidInput(f"{kept} cannot be changed here")
         given = super().to_internal_value(data)
-        return {**given, **given.pop("preferences", {})}
+        preferences = given.pop("preferences", {})
+        return {**given, **preferences}
 
 
 class AutoSummarizationSerializer(serializers.Serializer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import ApiToken, Group, Membership, User
@@ -95,6 +96,8 @@ class GroupSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+# Otherwise an action called `list` is described as an array of these.
+@extend_schema_serializer(many=False)
 class GroupListSerializer(serializers.Serializer):
     groups = GroupSerializer(many=True)
 
@@ -122,8 +125,8 @@ class GroupDetailSerializer(GroupSerializer):
 
 class TokenSerializer(serializers.ModelSerializer):
     created_at = UtcDateTimeField()
-    last_used_at = UtcDateTimeField()
-    expires_at = UtcDateTimeField()
+    last_used_at = UtcDateTimeField(allow_null=True, help_text="null: never.")
+    expires_at = UtcDateTimeField(allow_null=True, help_text="null: never.")
     revoked = serializers.BooleanField(
         source="is_revoked", help_text="Always false here: one that is revoked is gone."
     )
@@ -142,6 +145,7 @@ class TokenMadeSerializer(TokenSerializer):
         read_only_fields = fields
 
 
+@extend_schema_serializer(many=False)
 class TokenListSerializer(serializers.Serializer):
     tokens = TokenSerializer(many=True)
 

@@ -52,7 +52,7 @@ class GroupViewSet(ScopedViewSet):
     @extend_schema(summary="List groups", responses={200: out.GroupListSerializer})
     def list(self, request: Request) -> Response:
         """Those that the caller is in, by name. An operator sees all."""
-        groups = self.get_queryset().described_for(request.user)
+        groups = self.get_queryset().described_for(request.user).order_by("name")
         return Response({"groups": out.GroupSerializer(groups, many=True).data})
 
     @extend_schema(

@@ -87,7 +87,10 @@ class RecordingDetailSerializer(_CommonSerializer):
     events = CalendarEventSerializer(many=True)
     duplicate_info = DuplicateInfoSerializer(allow_null=True)
     transcription = serializers.CharField(
-        allow_null=True, required=False, help_text="One line per segment: `Speaker: text`."
+        allow_null=True,
+        required=False,
+        help_text="By the caller's default transcript template; without one `Speaker: text`, a "
+        "line for each segment.",
     )
     summary = serializers.CharField(allow_null=True, required=False)
     notes = serializers.CharField(allow_null=True, required=False)

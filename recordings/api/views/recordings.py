@@ -10,12 +10,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
 from recordings.api import shapes
 from recordings.api.serializers import in_, out
 from recordings.api.upload_form import UploadForm
 from recordings.api.upload_handler import UploadParser
 from recordings.exports import text
-from recordings.models import Job, Recording
+from recordings.models import Job, Recording, TranscriptTemplate
 from recordings.models.filing import Filing, shown_filing, shown_folders
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.edit import edit_recording
@@ -110,7 +111,7 @@ class RecordingViewSet(ScopedViewSet):
         query = in_.DetailQuerySerializer(data=_given(request, "format"))
         query.is_valid(raise_exception=True)
         texts = {
-            name: _text_of(recording, name)
+            name: _text_of(recording, name, caller=request.user)
             for name in _wanted_texts(request, query.validated_data.get("format", "full"))
         }
         copies = Recording.objects.copies_of(recording)
@@ -193,10 +194,11 @@ def _wanted_texts(request: Request, form: str) -> list[str]:
     return [name for name in shapes.TEXT_FIELDS if name in named]
 
 
-def _text_of(recording: Recording, name: str) -> str | None:
+def _text_of(recording: Recording, name: str, *, caller: User) -> str | None:
     if name != "transcription":
         return getattr(recording, name)
     transcript = recording.current_transcript
     if transcript is None:
         return None
-    return text.render(shapes.cues(transcript, transcript.names()), template=None)
+    template = TranscriptTemplate.objects.default_of(caller)
+    return text.render(shapes.cues(transcript, transcript.names()), template)

@@ -22,8 +22,6 @@ from speakr_site.core.api.viewsets import ScopedViewSet
 
 @extend_schema(tags=["Transcript templates"])
 class TranscriptTemplateViewSet(ScopedViewSet):
-    """Strictly personal: of somebody else's template not even the existence shows."""
-
     model = TranscriptTemplate
     scopes = {
         "list": "read",
@@ -32,6 +30,7 @@ class TranscriptTemplateViewSet(ScopedViewSet):
         "update": "edit",
         "destroy": "edit",
     }
+    # Strictly personal: of somebody else's template not even the existence shows.
     reveals_existence = False
     pagination_class = None
 
@@ -46,6 +45,8 @@ class TranscriptTemplateViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="Create a transcript template",
+        description="Makes a template of the caller's own; with `is_default` it takes the place of "
+        "the earlier default.",
         request=TemplateCreateSerializer,
         responses={201: TemplateSerializer, **errors(409)},
     )
@@ -55,13 +56,18 @@ class TranscriptTemplateViewSet(ScopedViewSet):
         template = create_template(owner=request.user, values=body.validated_data)
         return Response(TemplateSerializer(template).data, status=201)
 
-    @extend_schema(summary="Details of a transcript template", responses=TemplateSerializer)
+    @extend_schema(
+        summary="Details of a transcript template",
+        description="One of the caller's own.",
+        responses=TemplateSerializer,
+    )
     def retrieve(self, request: Request, pk: str) -> Response:
         return Response(TemplateSerializer(self.get_object()).data)
 
     @extend_schema(
         summary="Change a transcript template",
-        description="Changes what is given and leaves the rest.",
+        description="Changes what is given and leaves the rest. With `is_default` it takes the "
+        "place of the earlier default.",
         request=TemplateUpdateSerializer,
         responses=TemplateSerializer,
     )

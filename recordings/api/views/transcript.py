@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
 from recordings.api import shapes
 from recordings.api.serializers import in_, out
 from recordings.exports import subtitles, text
-from recordings.models import Recording
+from recordings.exports.subtitles import Cue
+from recordings.models import Recording, TranscriptTemplate
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.edit import edit_recording
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import InvalidInput, NotFound
 
-FORMATS = {
-    "json": shapes.segments,
-    "text": partial(text.render, template=None),
-    "srt": subtitles.srt,
-    "vtt": subtitles.vtt,
+FORMATS: dict[str, Callable[[list[Cue], User], Any]] = {
+    "json": lambda cues, _caller: shapes.segments(cues),
+    "text": lambda cues, caller: text.render(cues, TranscriptTemplate.objects.default_of(caller)),
+    "srt": lambda cues, _caller: subtitles.srt(cues),
+    "vtt": lambda cues, _caller: subtitles.vtt(cues),
 }
 
 
@@ -36,6 +39,8 @@ class TranscriptViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="Who said what and when",
+        description="As `text` it is shaped by the caller's default transcript template; without "
+        "one it is `Speaker: text`, a line for each segment.",
         parameters=[in_.TranscriptQuerySerializer],
         responses=out.TranscriptSerializer,
     )
@@ -49,7 +54,7 @@ class TranscriptViewSet(ScopedViewSet):
             raise InvalidInput(f"Unknown format: {form[:20]}; it must be one of {known}")
         cues = shapes.cues(transcript, transcript.names())
         key = "segments" if form == "json" else "content"
-        return Response({"format": form, key: FORMATS[form](cues)})
+        return Response({"format": form, key: FORMATS[form](cues, request.user)})
 
 
 @extend_schema(tags=["Recordings"])

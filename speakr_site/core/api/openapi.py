@@ -271,4 +271,4 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
 def _owner_of(path: str, name: str) -> str:
     """What an id in a path belongs to: "recording" for the first of /recordings/{id}/tags/{tag}."""
     before = path.partition(f"/{{{name}}}")[0]
-    return before.rpartition("/")[2].removesuffix("s")
+    return before.rpartition("/")[2].removesuffix("s").replace("-", " ")

@@ -6,27 +6,49 @@ The database is part of it: what PostgreSQL cannot hold must be refused before i
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from django.http import HttpResponse
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import Membership, User
 from recordings.models import Recording
-from tests.factories import make_recording, make_transcript
+from recordings.services.filing import add_tags
+from speakers.models import Speaker
+from tests.factories import make_folder, make_recording, make_tag, make_transcript
 from tests.recordings.api.test_upload import BAD_HINTS
 from tests.recordings.api.uploading import UPLOAD, field_part, file_part, form, post_body, wav
 from tests.routes import METHODS, Route, v1_routes
 
 pytestmark = pytest.mark.django_db
 
-ANSWERS = {200, 201, 202, 400, 403, 404, 405, 413, 415}
+ANSWERS = {200, 201, 202, 400, 403, 404, 405, 409, 413, 415}
 ROUTES = v1_routes()
 PAGES = {"docs", "openapi.json"}
 
+SHELF_FIELDS = [
+    "name",
+    "color",
+    "group_id",
+    "custom_prompt",
+    "default_language",
+    "default_min_speakers",
+    "default_max_speakers",
+    "default_hotwords",
+    "default_initial_prompt",
+    "default_transcription_model",
+    "protect_from_deletion",
+    "retention_days",
+    "auto_share_on_apply",
+    "share_with_group_lead",
+    "naming_template_id",
+    "export_template_id",
+]
 WRITES = {
     "PATCH recordings/{pk}": [
         "title",
@@ -49,6 +71,17 @@ WRITES = {
     "PUT recordings/{pk}/speakers/assign": ["speaker_map", "regenerate_summary"],
     "POST speakers": ["name"],
     "PUT speakers/{pk}": ["name"],
+    "POST tags": SHELF_FIELDS,
+    "PUT tags/{pk}": SHELF_FIELDS,
+    "POST folders": SHELF_FIELDS,
+    "PATCH folders/{pk}": SHELF_FIELDS,
+    "PUT folders/{pk}": SHELF_FIELDS,
+    "POST groups": ["name"],
+    "PATCH groups/{pk}": ["name"],
+    "POST groups/{pk}/members": ["user", "role"],
+    "PATCH groups/{pk}/members/{user_id}": ["role"],
+    "PATCH users/me": ["name", "job_title", "company", "email", "preferences", "unknown"],
+    "PUT settings/auto-summarization": ["enabled"],
     "POST recordings/{pk}/transcribe": [
         "language",
         "min_speakers",
@@ -143,6 +176,34 @@ def recording(alice: User) -> Recording:
     return made
 
 
+@pytest.fixture
+def url(alice: User, bob: User, recording: Recording) -> Callable[[Route], str]:
+    """Of a route, with the ids of what Alice owns and, being an operator here, may all change."""
+    User.objects.filter(pk=alice.pk).update(is_superuser=True)
+    alice.is_superuser = True
+    Membership.objects.filter(user=alice).update(role=Membership.Role.ADMIN)
+    tag = make_tag(owner=alice)
+    add_tags(recording=recording, by=alice, tag_ids=[tag.pk])
+    ids = {
+        "recordings": recording.pk,
+        "tags": tag.pk,
+        "folders": make_folder(owner=alice).pk,
+        "speakers": Speaker.objects.create(owner=alice, name="Ann").pk,
+        "groups": bob.memberships.get().group_id,
+    }
+
+    def of_route(route: Route) -> str:
+        thing = route.path.partition("/")[0]
+        return route.url(ids.get(thing, 1), tag_id=tag.pk, user_id=bob.pk)
+
+    return of_route
+
+
+@pytest.fixture(autouse=True)
+def _folders(alice: User) -> None:
+    call_command("constance", "set", "enable_folders", "true")
+
+
 @pytest.fixture(autouse=True)
 def _an_error_here_is_an_answer(client: APIClient) -> None:
     client.raise_request_exception = False
@@ -207,13 +268,17 @@ def test_the_table_of_bodies_has_every_route_that_takes_json() -> None:
     ("name", "field"), [(name, field) for name, fields in WRITES.items() for field in fields]
 )
 def test_no_value_of_a_field_breaks_anything(
-    client: APIClient, recording: Recording, name: str, field: str
+    client: APIClient,
+    url: Callable[[Route], str],
+    recording: Recording,
+    name: str,
+    field: str,
 ) -> None:
     route = of(name)
     with Sweep() as sweep:
         for value in VALUES:
             body = f'{{"{field}": {value}}}'.encode()
-            sweep.expect_answer(send(client, route.method, route.url(recording.pk), body), value)
+            sweep.expect_answer(send(client, route.method, url(route), body), value)
             # What was stored can be read again.
             sweep.expect_answer(
                 client.get(f"/api/v1/recordings/{recording.pk}"), "read after", value
@@ -222,13 +287,13 @@ def test_no_value_of_a_field_breaks_anything(
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_no_body_breaks_anything(client: APIClient, recording: Recording, name: str) -> None:
+def test_no_body_breaks_anything(client: APIClient, url: Callable[[Route], str], name: str) -> None:
     route = of(name)
     with Sweep() as sweep:
         for body in BODIES:
-            sweep.expect_answer(send(client, route.method, route.url(recording.pk), body), body)
+            sweep.expect_answer(send(client, route.method, url(route), body), body)
         for media_type in MEDIA_TYPES:
-            response = send(client, route.method, route.url(recording.pk), b"{}", media_type)
+            response = send(client, route.method, url(route), b"{}", media_type)
             sweep.expect_answer(response, media_type)
 
 
@@ -236,19 +301,19 @@ def test_no_body_breaks_anything(client: APIClient, recording: Recording, name: 
     ("name", "parameter"), [(name, each) for name, all_ in QUERIES.items() for each in all_]
 )
 def test_no_query_breaks_anything(
-    client: APIClient, recording: Recording, name: str, parameter: str
+    client: APIClient, url: Callable[[Route], str], name: str, parameter: str
 ) -> None:
-    url = of(name).url(recording.pk)
+    place = url(of(name))
     with Sweep() as sweep:
         for value in QUERY_VALUES:
             query = f"{parameter}={value}"
-            sweep.expect_answer(ask(client, url, query), query)
+            sweep.expect_answer(ask(client, place, query), query)
         for query in (f"{parameter}", f"{parameter}=&{parameter}=x", f"{parameter}[]=1", "&&=&=="):
-            sweep.expect_answer(ask(client, url, query), query)
+            sweep.expect_answer(ask(client, place, query), query)
         for charset in CHARSETS:
             media_type = f"text/plain; charset={charset}"
             sweep.expect_answer(
-                ask(client, url, f"{parameter}=%2B%32%41%41%2D%ff", media_type), charset
+                ask(client, place, f"{parameter}=%2B%32%41%41%2D%ff", media_type), charset
             )
 
 
@@ -264,21 +329,21 @@ def test_no_id_breaks_anything(client: APIClient, route: Route) -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_a_trailing_slash_is_not_found_and_never_a_redirect(
-    client: APIClient, recording: Recording, route: Route
+    client: APIClient, url: Callable[[Route], str], route: Route
 ) -> None:
-    response = send(client, route.method, f"{route.url(recording.pk)}/", b"{}")
+    response = send(client, route.method, f"{url(route)}/", b"{}")
     assert response.status_code == 404
     assert response.json() == {"error": "Not found"}
 
 
 @pytest.mark.parametrize("path", sorted({route.path for route in ROUTES} - PAGES))
 def test_a_wrong_method_is_refused_in_json(
-    client: APIClient, recording: Recording, path: str
+    client: APIClient, url: Callable[[Route], str], path: str
 ) -> None:
     routes = [route for route in ROUTES if route.path == path]
     known = {route.method for route in routes}
     for method in {name.upper() for name in METHODS} - known:
-        response = send(client, method, routes[0].url(recording.pk), b"{}")
+        response = send(client, method, url(routes[0]), b"{}")
         assert response.status_code == 405
         assert response.json() == {"error": "Method not allowed"}
         assert set(response["Allow"].split(", ")) >= known
@@ -306,15 +371,16 @@ ALSO = {411, 412, 416}
 
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
 def test_no_header_breaks_anything(
-    client: APIClient, recording: Recording, headers: dict[str, str]
+    client: APIClient, url: Callable[[Route], str], headers: dict[str, str]
 ) -> None:
     with Sweep() as sweep:
         for route in ROUTES:
             if route.method == "DELETE":
                 continue
             body = b"" if route.method == "GET" else b"{}"
-            url = route.url(recording.pk)
-            response = client.generic(route.method, url, body, "application/json", headers=headers)
+            response = client.generic(
+                route.method, url(route), body, "application/json", headers=headers
+            )
             if response.status_code not in ALSO:
                 sweep.expect_answer(response, route, headers)
 
