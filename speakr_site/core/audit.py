@@ -11,8 +11,8 @@ from speakr_site.core.models import AuditEntry
 def record_audit(
     *, by: AbstractBaseUser | None, action: str, target: models.Model, detail: str = ""
 ) -> None:
-    """Writes one row. `by`: None is the command line. `action` like `recording.open`; `detail`
-    never holds content or secrets.
+    """Writes one row. `by`: None is the command line, or retention. `action` like
+    `recording.open`; `detail` never holds content or secrets.
     """
     AuditEntry.objects.create(
         actor=by,

@@ -136,9 +136,7 @@ class RecordingViewSet(ScopedViewSet):
         body = in_.RecordingPatchSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
         edit_recording(recording=recording, by=request.user, changes=body.validated_data)
-        folders = system.current().enable_folders and shown_folders(
-            [vars(recording)], request.user
-        )
+        folders = system.current().enable_folders and shown_folders([vars(recording)], request.user)
         folder_id = folders.get(recording.pk) if folders else None
         return Response({"success": True, "recording": shapes.patched(recording, folder_id)})
 
