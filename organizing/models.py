@@ -145,6 +145,29 @@ class Shelf(models.Model):
         return self.group_id is not None
 
 
+def _constraints(kind: str) -> list[models.BaseConstraint]:
+    """Names once per person or group, and one of the two that it belongs to."""
+    return [
+        models.UniqueConstraint(
+            fields=["owner", "name"],
+            condition=Q(group=None),
+            name=f"{kind}_once_per_person",
+            violation_error_message=f"This person has a {kind} of that name already.",
+        ),
+        models.UniqueConstraint(
+            fields=["group", "name"],
+            condition=Q(owner=None),
+            name=f"{kind}_once_per_group",
+            violation_error_message=f"This group has a {kind} of that name already.",
+        ),
+        models.CheckConstraint(
+            condition=Q(owner=None, group__isnull=False) | Q(owner__isnull=False, group=None),
+            name=f"{kind}_of_a_person_or_a_group",
+            violation_error_message=ONE_OWNER,
+        ),
+    ]
+
+
 class Tag(Shelf):
     color = models.CharField(
         max_length=7, default=TAG_COLOR, validators=[validate_color], help_text="#RRGGBB"
@@ -154,25 +177,7 @@ class Tag(Shelf):
     )
 
     class Meta(Shelf.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                fields=["owner", "name"],
-                condition=Q(group=None),
-                name="tag_once_per_person",
-                violation_error_message="This person has a tag of that name already.",
-            ),
-            models.UniqueConstraint(
-                fields=["group", "name"],
-                condition=Q(owner=None),
-                name="tag_once_per_group",
-                violation_error_message="This group has a tag of that name already.",
-            ),
-            models.CheckConstraint(
-                condition=Q(owner=None, group__isnull=False) | Q(owner__isnull=False, group=None),
-                name="tag_of_a_person_or_a_group",
-                violation_error_message=ONE_OWNER,
-            ),
-        ]
+        constraints = _constraints("tag")
 
 
 class Folder(Shelf):
@@ -183,25 +188,7 @@ class Folder(Shelf):
     objects = FolderQuerySet.as_manager()
 
     class Meta(Shelf.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                fields=["owner", "name"],
-                condition=Q(group=None),
-                name="folder_once_per_person",
-                violation_error_message="This person has a folder of that name already.",
-            ),
-            models.UniqueConstraint(
-                fields=["group", "name"],
-                condition=Q(owner=None),
-                name="folder_once_per_group",
-                violation_error_message="This group has a folder of that name already.",
-            ),
-            models.CheckConstraint(
-                condition=Q(owner=None, group__isnull=False) | Q(owner__isnull=False, group=None),
-                name="folder_of_a_person_or_a_group",
-                violation_error_message=ONE_OWNER,
-            ),
-        ]
+        constraints = _constraints("folder")
 
     @property
     def protect_from_deletion(self) -> bool:

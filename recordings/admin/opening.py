@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from recordings.exports.subtitles import clock
 from recordings.models import Recording, Transcript
+from recordings.models.transcript import NAMELESS
 from recordings.ranges import audio_response
 from recordings.services.playback import open_audio
 from speakr_site.core.audit import record_audit
@@ -26,7 +27,6 @@ from speakr_site.core.models import AuditEntry
 OPEN, PLAY = "recording.open", "recording.play"
 # A jump within what was started since then is the same listening.
 LISTENING = timedelta(hours=1)
-NAMELESS = "Unknown Speaker"
 
 
 class OpeningAdmin(admin.ModelAdmin):

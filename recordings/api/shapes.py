@@ -12,10 +12,10 @@ from typing import Any
 from recordings.exports.subtitles import Cue
 from recordings.models import Job, Recording, Transcript
 from recordings.models.filing import Filing
+from recordings.models.transcript import NAMELESS
 from recordings.services.upload import CreatedRecording
 from speakr_site.core.api.fields import utc_text
 
-NAMELESS = "Unknown Speaker"
 TEXT_FIELDS = ("transcription", "summary", "notes")
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from django.core.validators import MaxValueValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from accounts.models import TOKEN_MAX_DAYS, TOKEN_NAME, Membership
 from accounts.validators import (
@@ -16,7 +15,12 @@ from accounts.validators import (
     validate_transcription_language,
     validate_ui_language,
 )
-from speakr_site.core.api.fields import StrictBooleanField, StrictIntegerField, TextField
+from speakr_site.core.api.fields import (
+    OptionalTextField,
+    StrictBooleanField,
+    StrictIntegerField,
+    TextField,
+)
 from speakr_site.core.errors import InvalidInput
 from speakr_site.core.languages import language_code
 
@@ -33,16 +37,6 @@ def _name_field(missing: str) -> TextField:
         error_messages=dict.fromkeys(("required", "null", "blank"), missing),
         help_text="Without the spaces around it.",
     )
-
-
-class OptionalTextField(TextField):
-    """A text or null; a blank one is null."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, allow_null=True, allow_blank=True, **kwargs)
-
-    def run_validation(self, data: Any = empty) -> str | None:
-        return super().run_validation(data) or None
 
 
 @extend_schema_field(

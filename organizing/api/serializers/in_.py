@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from organizing.models import (
     FOLDER_COLOR,
@@ -22,7 +21,12 @@ from organizing.models import (
     validate_language,
     validate_retention,
 )
-from speakr_site.core.api.fields import StrictBooleanField, StrictIntegerField, TextField
+from speakr_site.core.api.fields import (
+    OptionalTextField,
+    StrictBooleanField,
+    StrictIntegerField,
+    TextField,
+)
 from speakr_site.core.errors import InvalidInput, NotFound
 from speakr_site.core.languages import language_code
 from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
@@ -31,16 +35,6 @@ TEMPLATES = {
     "naming_template_id": "Naming template not found",
     "export_template_id": "Export template not found",
 }
-
-
-class OptionalTextField(TextField):
-    """A text or null; a blank one is null."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, allow_null=True, allow_blank=True, **kwargs)
-
-    def run_validation(self, data: Any = empty) -> str | None:
-        return super().run_validation(data) or None
 
 
 def _name_field(kind: str, **kwargs: Any) -> TextField:

@@ -136,6 +136,16 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class OptionalTextField(TextField):
+    """A text or null; a blank one is null."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, allow_blank=True, **kwargs)
+
+    def run_validation(self, data: Any = empty) -> str | None:
+        return super().run_validation(data) or None
+
+
 def is_storable(value: Any) -> bool:
     """Whether all texts in a JSON value, keys included, can be stored."""
     if isinstance(value, str):
