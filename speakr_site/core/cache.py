@@ -35,3 +35,11 @@ class LenientRedisCache(RedisCache):
             return super().get(key, default, **kwargs)
         except RedisError:
             return default
+
+    def answers(self) -> bool:
+        """Whether Redis does, and may be written."""
+        try:
+            self.set("answers", True, timeout=1)
+        except RedisError:
+            return False
+        return True

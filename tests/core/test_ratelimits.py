@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from accounts.models import User
 from accounts.services import issue_token
 from recordings.models import Job
 from speakr_site.core.api.exceptions import INTERNAL_ERROR
+from tests.concurrency import at_once
+from tests.conftest import signed_in
 from tests.factories import make_recording
 from tests.routes import Route, v1_routes
 
@@ -160,9 +162,7 @@ class TestCallers:
         first, second = bearer(alice), bearer(alice)
         assert statuses(Client(), ME, 5, headers=first)[-1] == 200
         assert Client().get(ME, headers=second).status_code == 429
-        session = Client()
-        session.force_login(alice)
-        assert session.get(ME).status_code == 429
+        assert signed_in(alice).get(ME).status_code == 429
         assert Client().get(ME, headers=bearer(carol)).status_code == 200
 
     def test_who_is_not_logged_in_counts_by_address(self, alice: User) -> None:
@@ -208,18 +208,7 @@ def test_threads_share_one_count(settings: Any, alice: User) -> None:
     settings.API_DOCS_PUBLIC = True
     settings.RATE_LIMITS = {"read": (20, 60)}
     Client().get(OPENAPI)  # builds the document
-    seen: list[int] = []
-    start = threading.Barrier(4)
-
-    def ask() -> None:
-        start.wait()
-        seen.extend(statuses(Client(), OPENAPI, 10))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    seen = list(chain(*at_once(*[lambda: statuses(Client(), OPENAPI, 10)] * 4)))
     assert (seen.count(200), seen.count(429)) == (19, 21)
 
 
@@ -279,8 +268,10 @@ class TestRedis:
         self, client: APIClient, server: subprocess.Popen[bytes]
     ) -> None:
         assert statuses(client, ME, 6)[-1] == 429
+        assert caches["default"].answers()
         server.kill()
         server.wait()
+        assert not caches["default"].answers()
         response = client.get(ME)
         assert response.status_code == 200
         assert response.json().get("error") != INTERNAL_ERROR

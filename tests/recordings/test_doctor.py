@@ -170,6 +170,19 @@ def test_clocks_that_disagree_are_a_problem(
     assert f"clock is 3600 s {word} this machine's" in only_problem()
 
 
+def test_a_redis_that_does_not_answer_is_a_problem(
+    in_order: None, settings: Any, tmp_path: Path
+) -> None:
+    settings.REDIS_URL = f"unix://{tmp_path}/none"
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "speakr_site.core.cache.LenientRedisCache",
+            "LOCATION": settings.REDIS_URL,
+        }
+    }
+    assert "Redis of REDIS_URL does not answer" in only_problem()
+
+
 def test_a_storage_that_is_a_file_is_a_problem(
     in_order: None, settings: Any, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ NEED_DATABASE: dict[str, Check] = {
     "clock": database.clock,
 }
 NEED_NO_DATABASE: dict[str, Check] = {
+    "counters": machine.counters,
     "storage": machine.stored,
     "disk space": machine.disk_space,
     "speech model": engine.speech_model,

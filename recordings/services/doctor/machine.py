@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.core import checks
+from django.core.cache import cache
 
 from recordings import storage
 from recordings.services.doctor.findings import Finding, ok, problem, warning
@@ -26,6 +27,19 @@ def configuration() -> Iterator[Finding]:
         yield kind(" ".join(f"{message.msg} {message.hint or ''}".split()))
     if not messages:
         yield ok("The configuration makes sense.")
+
+
+def counters() -> Iterator[Finding]:
+    """Nothing without a Redis: then each web process counts for itself."""
+    if not settings.REDIS_URL:
+        return
+    if cache.answers():
+        yield ok("Redis answers: requests are counted there.")
+    else:
+        yield problem(
+            "The Redis of REDIS_URL does not answer: requests are not counted and nobody is "
+            "refused."
+        )
 
 
 def stored() -> Iterator[Finding]:
