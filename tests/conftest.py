@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import Group, Membership, User
+
+Api = Callable[[User | None], APIClient]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_AUDIO = REPOSITORY.parent / "shared" / "audio"
@@ -27,6 +30,13 @@ def make_user(name: str, *, is_admin: bool = False) -> User:
         is_staff=is_admin,
         is_superuser=is_admin,
     )
+
+
+def signed_in(user: User) -> Client:
+    """A browser with this person's session."""
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +82,7 @@ def dana(group: Group) -> User:
 
 
 @pytest.fixture
-def api() -> Callable[[User | None], APIClient]:
+def api() -> Api:
     """A client that acts as one person, or as nobody."""
 
     def client(user: User | None = None) -> APIClient:
@@ -82,6 +92,17 @@ def api() -> Callable[[User | None], APIClient]:
         return made
 
     return client
+
+
+@pytest.fixture
+def client(api: Api, alice: User) -> APIClient:
+    """Alice's."""
+    return api(alice)
+
+
+@pytest.fixture
+def console(otto: User) -> Client:
+    return signed_in(otto)
 
 
 @pytest.fixture

@@ -170,11 +170,6 @@ def _folders(db: None) -> None:
 
 
 @pytest.fixture
-def client(api: Callable[[User], APIClient], alice: User) -> APIClient:
-    return api(alice)
-
-
-@pytest.fixture
 def folder(alice: User) -> Folder:
     return make_folder(owner=alice, name="Client Calls", default_language="en")
 

@@ -39,7 +39,7 @@ class LenientRedisCache(RedisCache):
     def answers(self) -> bool:
         """Whether Redis does, and may be written."""
         try:
-            self.set("answers", True, timeout=1)
+            self.set("answers", 1, timeout=1)
         except RedisError:
             return False
         return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group as DjangoGroup
 from django.test import Client
@@ -16,13 +15,6 @@ from speakr_site.core.models import AuditEntry
 from tests.factories import make_recording
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    client = Client()
-    assert client.login(username="otto", password=PASSWORD)
-    return client
 
 
 def user_form(client: Client, user: User, **changes: Any) -> dict[str, Any]:

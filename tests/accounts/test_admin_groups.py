@@ -12,17 +12,10 @@ from accounts.models import Group, Membership, User
 from organizing.models import Tag
 from recordings.models import Recording, RecordingTag
 from tests.accounts.test_admin import user_form
-from tests.conftest import make_user
+from tests.conftest import make_user, signed_in
 from tests.factories import make_recording, make_tag
 
 LAST_ADMIN = "The last admin of a group cannot leave or be demoted"
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    client = Client()
-    client.force_login(otto)
-    return client
 
 
 @pytest.fixture
@@ -166,8 +159,7 @@ def test_others_of_the_staff_look_and_change_nothing(team: Group, carol: User) -
     clerk.is_staff = True
     clerk.save()
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="accounts"))
-    client = Client()
-    client.force_login(clerk)
+    client = signed_in(clerk)
     path = f"/admin/accounts/group/{team.pk}"
     assert client.get("/admin/accounts/group/").status_code == 200
     assert client.get(f"{path}/change/").status_code == 200

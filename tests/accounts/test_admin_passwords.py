@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from accounts.models import ApiToken, User
 from accounts.services import issue_token
+from tests.conftest import signed_in
 
 PASSWORD, NEW = "correct horse battery", "another long password"
 ME = "/api/v1/users/me"
 
 
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def lets_in(client: Client) -> bool:
     return client.get(ME).status_code == 200
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
 
 
 def test_an_operator_sets_somebody_s(

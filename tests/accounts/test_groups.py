@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,12 +14,11 @@ from rest_framework.test import APIClient
 from accounts.models import Group, Membership, User
 from organizing.models import Folder, Tag
 from recordings.models import Recording, RecordingTag
-from tests.conftest import make_user
+from tests.conftest import Api, make_user
 from tests.factories import make_folder, make_recording, make_tag
 
 pytestmark = pytest.mark.django_db
 
-Api = Callable[[User | None], APIClient]
 GROUPS = "/api/v1/groups"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 LAST_ADMIN = "The last admin of a group cannot leave or be demoted"

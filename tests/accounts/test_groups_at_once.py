@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
-from django.db.models.signals import post_delete
-from rest_framework.test import APIClient
+from django.db import connection
 
 from accounts.api.views import groups as views
 from accounts.models import Group, Membership, User
 from accounts.services import delete_group
 from organizing.models import Folder, Tag
 from recordings.models import Recording, RecordingTag
-from tests.conftest import make_user
+from tests.concurrency import meanwhile, statuses
+from tests.conftest import Api, make_user
 from tests.factories import make_folder, make_recording, make_tag
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Api = Callable[[User | None], APIClient]
 GROUPS = "/api/v1/groups"
 CROWD = 10
 
@@ -42,7 +39,7 @@ def crowd(group: Group) -> list[User]:
 
 @pytest.mark.parametrize("act", ["leave", "step down"])
 def test_one_admin_stays_when_all_go_at_once(
-    api: Api, group: Group, crowd: list[User], at_once: Any, act: str
+    api: Api, group: Group, crowd: list[User], act: str
 ) -> None:
     def going(person: User) -> Callable[[], Any]:
         client, url = api(person), f"{GROUPS}/{group.pk}/members/{person.pk}"
@@ -51,48 +48,44 @@ def test_one_admin_stays_when_all_go_at_once(
         return lambda: client.patch(url, {"role": "member"})
 
     done = 204 if act == "leave" else 200
-    assert at_once(*map(going, crowd)) == {done: CROWD - 1, 409: 1}
+    assert statuses(*map(going, crowd)) == {done: CROWD - 1, 409: 1}
     assert admins(group) == 1
 
 
-def test_admins_who_demote_one_another_leave_one(
-    api: Api, group: Group, crowd: list[User], at_once: Any
-) -> None:
+def test_admins_who_demote_one_another_leave_one(api: Api, group: Group, crowd: list[User]) -> None:
     def demoting(by: User, other: User) -> Callable[[], Any]:
         url = f"{GROUPS}/{group.pk}/members/{other.pk}"
         return lambda: api(by).patch(url, {"role": "member"})
 
     pairs = zip(crowd, [*crowd[1:], crowd[0]], strict=True)
-    answers = at_once(*[demoting(by, other) for by, other in pairs])
+    answers = statuses(*[demoting(by, other) for by, other in pairs])
     assert set(answers) <= {200, 403, 409}
     assert admins(group) >= 1
 
 
-def test_one_of_many_gets_the_name(api: Api, otto: User, at_once: Any) -> None:
-    answers = at_once(*[lambda: api(otto).post(GROUPS, {"name": "Sales"}) for _ in range(CROWD)])
+def test_one_of_many_gets_the_name(api: Api, otto: User) -> None:
+    answers = statuses(*[lambda: api(otto).post(GROUPS, {"name": "Sales"}) for _ in range(CROWD)])
     assert answers == {201: 1, 409: CROWD - 1}
     assert Group.objects.count() == 1
 
 
-def test_one_of_many_is_renamed(api: Api, otto: User, at_once: Any) -> None:
+def test_one_of_many_is_renamed(api: Api, otto: User) -> None:
     groups = Group.objects.bulk_create(Group(name=str(number)) for number in range(CROWD))
 
     def renaming(pk: int) -> Callable[[], Any]:
         return lambda: api(otto).patch(f"{GROUPS}/{pk}", {"name": "Sales"})
 
-    assert at_once(*[renaming(group.pk) for group in groups]) == {200: 1, 409: CROWD - 1}
+    assert statuses(*[renaming(group.pk) for group in groups]) == {200: 1, 409: CROWD - 1}
 
 
-def test_one_of_many_adds_a_person(
-    api: Api, otto: User, carol: User, group: Group, at_once: Any
-) -> None:
+def test_one_of_many_adds_a_person(api: Api, otto: User, carol: User, group: Group) -> None:
     url = f"{GROUPS}/{group.pk}/members"
-    answers = at_once(*[lambda: api(otto).post(url, {"user": "carol"}) for _ in range(CROWD)])
+    answers = statuses(*[lambda: api(otto).post(url, {"user": "carol"}) for _ in range(CROWD)])
     assert answers == {201: 1, 409: CROWD - 1}
 
 
 def test_a_group_that_goes_meanwhile_is_not_found(
-    api: Api, otto: User, carol: User, group: Group, at_once: Any
+    api: Api, otto: User, carol: User, group: Group
 ) -> None:
     url = f"{GROUPS}/{group.pk}"
     acts = [
@@ -102,17 +95,10 @@ def test_a_group_that_goes_meanwhile_is_not_found(
         lambda: api(otto).post(f"{url}/members", {"user": "carol"}),
         lambda: api(carol).post("/api/v1/tags", {"name": "Work", "group_id": group.pk}),
     ]
-    answers = at_once(*acts)
+    answers = statuses(*acts)
     assert set(answers) <= {200, 201, 204, 403, 404}
     assert answers[204] == 1
     assert not Group.objects.exists()
-
-
-def waiting() -> bool:
-    """Whether a connection waits for another's lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return cursor.fetchone()[0] > 0
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
@@ -123,36 +109,15 @@ def test_a_recording_that_is_filed_meanwhile_does_not_stop_a_deletion(
     """It is filed when the deletion has begun and not yet taken the tag or folder."""
     make = make_tag if model is Tag else make_folder
     shelf, late = make(group=group), make_recording(owner=alice)
-    refused: list[Exception] = []
 
     def file() -> None:
-        try:
-            with transaction.atomic():
-                if model is Tag:
-                    RecordingTag.objects.create(recording=late, tag=shelf, position=0)
-                else:
-                    Recording.objects.filter(pk=late.pk).update(folder=shelf)
-        except Exception as error:
-            refused.append(error)
-        finally:
-            connection.close()
+        if model is Tag:
+            RecordingTag.objects.create(recording=late, tag=shelf, position=0)
+        else:
+            Recording.objects.filter(pk=late.pk).update(folder=shelf)
 
-    other = threading.Thread(target=file)
-
-    def meanwhile(**_: Any) -> None:
-        if other.ident is not None:
-            return
-        other.start()
-        # It ends by itself unless it waits for this transaction.
-        while other.is_alive() and not waiting():
-            other.join(0.01)
-
-    post_delete.connect(meanwhile, sender=Membership)
-    try:
+    with meanwhile(file, after=Membership) as refused:
         delete_group(group=group, by=otto)
-    finally:
-        post_delete.disconnect(meanwhile, sender=Membership)
-        other.join()
     assert len(refused) == 1
     assert not Group.objects.exists()
     assert not model.objects.exists()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tests.conftest import Api
 
 pytestmark = pytest.mark.django_db
 
-Api = Callable[[User | None], APIClient]
 ME = "/api/v1/users/me"
 FLAGS = [
     "extract_events",

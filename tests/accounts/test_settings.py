@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.models import User
+from tests.conftest import Api
 
 PATH = "/api/v1/settings/auto-summarization"
-
-Api = Callable[[User | None], APIClient]
 
 
 @pytest.mark.parametrize("enabled", [False, True])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +18,11 @@ from rest_framework.test import APIClient
 from accounts.api.views import tokens as views
 from accounts.models import ApiToken, User
 from accounts.services import end_tokens, issue_token, revoke_token, set_password
+from tests.concurrency import statuses
+from tests.conftest import Api, signed_in
 
 pytestmark = pytest.mark.django_db
 
-Api = Callable[[User | None], APIClient]
 TOKENS, ME = "/api/tokens", "/api/v1/users/me"
 KEYS = {"id", "name", "created_at", "last_used_at", "expires_at", "revoked"}
 DAYS = "expires_in_days must be a non-negative integer"
@@ -316,8 +316,7 @@ class TestStolen:
     def test_neither_does_a_session_whose_password_was_changed_meanwhile(
         self, alice: User, otto: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        browser = Client()
-        browser.force_login(alice)
+        browser = signed_in(alice)
 
         def changed_meanwhile(**given: Any) -> Any:
             set_password(user=User.objects.get(pk=alice.pk), password=NEW_PASSWORD, by=otto)
@@ -333,8 +332,7 @@ class TestStolen:
         _, secret = with_days(alice, None)
         child = holder(secret).post(TOKENS).json()["token"]
         _, carols = with_days(carol, None)
-        browser = Client()
-        browser.force_login(alice)
+        browser = signed_in(alice)
         assert browser.get(ME).status_code == 200
         set_password(user=alice, password=NEW_PASSWORD, by=otto)
         assert [works(each) for each in (secret, child, carols)] == [False, False, True]
@@ -358,24 +356,22 @@ class TestStolen:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_child_survives_a_parent_that_ends_at_the_same_moment(alice: User, at_once: Any) -> None:
+def test_no_child_survives_a_parent_that_ends_at_the_same_moment(alice: User) -> None:
     token, secret = with_days(alice, None)
     mint = [lambda: holder(secret).post(TOKENS) for _ in range(8)]
-    answers = at_once(*mint[:4], lambda: revoke_token(token=token, by=alice), *mint[4:])
+    answers = statuses(*mint[:4], lambda: revoke_token(token=token, by=alice), *mint[4:])
     assert set(answers) <= {201, 401, 403, None}
     assert not ApiToken.objects.usable().exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_child_survives_a_new_password_at_the_same_moment(
-    alice: User, otto: User, at_once: Any
-) -> None:
+def test_no_child_survives_a_new_password_at_the_same_moment(alice: User, otto: User) -> None:
     secrets = [with_days(alice, None)[1] for _ in range(4)]
     mint = [lambda secret=secret: holder(secret).post(TOKENS) for secret in secrets]
 
     def reset() -> None:
         set_password(user=User.objects.get(pk=alice.pk), password=NEW_PASSWORD, by=otto)
 
-    answers = at_once(*mint, reset, *mint)
+    answers = statuses(*mint, reset, *mint)
     assert set(answers) <= {201, 401, 403, None}
     assert not ApiToken.objects.usable().exists()

@@ -23,6 +23,7 @@ from speakr_site.admin_site import SECTIONS
 from speakr_site.core.attempts import FAILURES_A_MINUTE
 from speakr_site.core.audit import record_audit
 from speakr_site.core.models import Canary
+from tests.conftest import signed_in
 from tests.factories import make_job, make_recording, make_transcript
 
 PASSWORD = "correct horse battery"
@@ -36,13 +37,6 @@ def _no_failures_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    client = Client()
-    client.force_login(otto)
-    return client
 
 
 @pytest.fixture
@@ -147,17 +141,13 @@ def test_the_front_page_costs_the_same_for_any_number_of_jobs(console: Client, a
 
 def test_staff_without_the_right_see_no_cards(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_staff=True)
-    client = Client()
-    client.force_login(alice)
-    page = client.get(INDEX)
+    page = signed_in(alice).get(INDEX)
     assert page.status_code == 200
     assert "lanes" not in page.context
 
 
 def test_only_staff_gets_in(alice: User) -> None:
-    client = Client()
-    client.force_login(alice)
-    assert client.get(INDEX).status_code == 302
+    assert signed_in(alice).get(INDEX).status_code == 302
 
 
 class TestLogin:

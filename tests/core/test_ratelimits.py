@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,6 @@ def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Clock:
     clock = Clock()
     monkeypatch.setattr(time, "time", clock)
     return clock
-
-
-@pytest.fixture
-def client(api: Callable[[User | None], APIClient], alice: User) -> APIClient:
-    """Alice's."""
-    return api(alice)
 
 
 def statuses(client: Client, path: str, times: int, **request: Any) -> list[int]:

@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from speakr_site.core.api.openapi import ERROR, RATE_LIMIT, TAGS, operations
 from speakr_site.core.api.schema import document
+from tests.conftest import signed_in
 from tests.routes import Route, api_routes
 
 OPENAPI, DOCS = "/api/v1/openapi.json", "/api/v1/docs"
@@ -156,9 +157,7 @@ def test_the_description_can_be_kept_from_strangers(
         assert refused["WWW-Authenticate"] == "Bearer"
         assert refused.json() == {"error": "Authentication required"}
         assert api(alice).get(path).status_code == 200
-        session = Client()
-        session.force_login(alice)
-        assert session.get(path).status_code == 200
+        assert signed_in(alice).get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", [OPENAPI, DOCS])

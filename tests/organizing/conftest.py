@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from constance import config
-from rest_framework.test import APIClient
 
-from accounts.models import User
+from organizing.models import Folder, Tag
+from tests.factories import make_folder, make_tag
+
+KINDS = {"tags": (Tag, make_tag), "folders": (Folder, make_folder)}
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,6 @@ def _folders_are_on(db: None) -> None:
     config.enable_folders = True
 
 
-@pytest.fixture
-def client(api: Callable[[User], APIClient], alice: User) -> APIClient:
-    """Alice's."""
-    return api(alice)
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param

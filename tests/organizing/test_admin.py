@@ -15,8 +15,9 @@ from accounts.models import Group, User
 from organizing.models import Folder, Tag
 from recordings.models import Recording, RecordingTag
 from speakr_site.admin_site import SECTIONS
+from tests.conftest import signed_in
 from tests.factories import make_folder, make_recording, make_tag
-from tests.recordings.console import act, signed_in, trail
+from tests.recordings.console import act, trail
 
 KINDS = {"tag": (Tag, make_tag), "folder": (Folder, make_folder)}
 ONE_OWNER = "Choose either a person or a group, not both."
@@ -25,11 +26,6 @@ ONE_OWNER = "Choose either a person or a group, not both."
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
 
 
 def page(kind: str, name: str, *arguments: Any) -> str:

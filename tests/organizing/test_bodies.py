@@ -13,18 +13,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from organizing.models import Folder, Tag
-from tests.factories import make_folder, make_tag
+from tests.organizing.conftest import KINDS
 
-KINDS = {"tags": (Tag, make_tag), "folders": (Folder, make_folder)}
 ORDER = "default_min_speakers must not be greater than default_max_speakers"
 COLOR = "color must be #RRGGBB, such as #3B82F6"
 LANGUAGE = "default_language must be an ISO 639-1 code such as en"
 RETENTION = "retention_days must be from 1 to 36500, or -1 to keep for ever"
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def create(client: APIClient, kind: str, **body: Any) -> Response:

@@ -12,17 +12,24 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import Group, Membership, User
-from organizing.models import Folder, Tag
 from recordings.models import Recording, RecordingTag
 from tests.factories import make_folder, make_recording, make_tag
+from tests.organizing.conftest import KINDS
 
-KINDS = {"tags": (Tag, make_tag), "folders": (Folder, make_folder)}
+# What both answer of columns that nobody set.
+UNSET = {
+    "custom_prompt": None,
+    "default_language": None,
+    "default_min_speakers": None,
+    "default_max_speakers": None,
+    "default_hotwords": None,
+    "default_initial_prompt": None,
+    "default_transcription_model": None,
+    "protect_from_deletion": False,
+    "auto_share_on_apply": True,
+    "share_with_group_lead": True,
+}
 NAMES = ["B", "Z", "a", "b", "z", "Ä", "é", "\U0001f399"]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def listed(client: APIClient, kind: str) -> list[dict[str, Any]]:
@@ -82,17 +89,8 @@ def test_what_a_tag_looks_like(client: APIClient, alice: User) -> None:
             "color": "#3B82F6",
             "is_group_tag": False,
             "group_id": None,
-            "custom_prompt": None,
-            "default_language": None,
-            "default_min_speakers": None,
-            "default_max_speakers": None,
-            "default_hotwords": None,
-            "default_initial_prompt": None,
-            "default_transcription_model": None,
-            "protect_from_deletion": False,
+            **UNSET,
             "retention_days": -1,
-            "auto_share_on_apply": True,
-            "share_with_group_lead": True,
             "can_edit": True,
         }
     ]
@@ -112,17 +110,8 @@ def test_what_a_folder_looks_like_to_a_member(
         "group_id": group.pk,
         "is_group_folder": True,
         "group_name": "Engineering",
-        "custom_prompt": None,
-        "default_language": None,
-        "default_min_speakers": None,
-        "default_max_speakers": None,
-        "default_hotwords": None,
-        "default_initial_prompt": None,
-        "default_transcription_model": None,
-        "protect_from_deletion": False,
+        **UNSET,
         "retention_days": 30,
-        "auto_share_on_apply": True,
-        "share_with_group_lead": True,
         "naming_template_id": None,
         "naming_template_name": None,
         "export_template_id": None,

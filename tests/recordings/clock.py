@@ -9,6 +9,8 @@ import pytest
 
 from speakr_site.core.uptime import Uptime
 
+OLD = timedelta(days=40)
+
 
 @dataclass
 class World:

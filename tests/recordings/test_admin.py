@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,16 +15,13 @@ from django.urls import reverse
 
 from accounts.models import User
 from recordings.models import Job, Recording
-from tests.conftest import make_user
+from tests.conftest import make_user, signed_in
 from tests.factories import make_job, make_recording, make_transcript
 from tests.recordings.console import (
     SECRETS,
     act,
     change_page,
-    make_clerk,
-    make_spoken_recording,
     open_page,
-    signed_in,
     trail,
 )
 
@@ -39,23 +35,6 @@ NO_INLINES = {
 }
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
-
-
-@pytest.fixture
-def clerk(db: None) -> User:
-    return make_clerk()
-
-
-@pytest.fixture
-def recording(alice: User) -> Iterator[Recording]:
-    recording = make_spoken_recording(alice)
-    yield recording
-    default_storage.delete(recording.audio_key)
 
 
 class TestLists:

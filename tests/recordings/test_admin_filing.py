@@ -13,16 +13,11 @@ from django.urls import reverse
 from accounts.models import Group, User
 from recordings.models import Recording
 from tests.factories import make_folder, make_recording, make_tag
-from tests.recordings.console import change_page, signed_in
+from tests.recordings.console import change_page
 
 RECORDINGS = reverse("admin:recordings_recording_changelist")
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
 
 
 def filed(owner: User, *names: str, folder: str | None = None) -> Recording:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -14,38 +14,18 @@ from django.urls import reverse
 from accounts.models import User
 from recordings.models import Recording, Transcript
 from speakr_site.core.models import AuditEntry
-from tests.conftest import make_user
+from tests.conftest import make_user, signed_in
 from tests.factories import make_recording, make_transcript
 from tests.recordings.console import (
     AUDIO,
     SECRETS,
     audio_of,
     change_page,
-    make_clerk,
-    make_spoken_recording,
     open_page,
-    signed_in,
     trail,
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
-
-
-@pytest.fixture
-def clerk(db: None) -> User:
-    return make_clerk()
-
-
-@pytest.fixture
-def recording(alice: User) -> Iterator[Recording]:
-    recording = make_spoken_recording(alice)
-    yield recording
-    default_storage.delete(recording.audio_key)
 
 
 class TestOpening:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-import threading
 import uuid
+from itertools import chain
 
 import pytest
-from django.db import connection
 
 from accounts.models import User
 from recordings.models import Job
+from tests.concurrency import at_once
 from tests.conftest import make_user
 from tests.factories import make_job, make_recording
 
@@ -68,20 +68,12 @@ def test_a_foreign_token_neither_renews_nor_releases(alice: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_never_take_one_job_twice(alice: User) -> None:
     jobs = [make_job(recording=make_recording(owner=alice)) for _ in range(12)]
-    taken: list[int] = []
-    start = threading.Barrier(4)
 
-    def worker() -> None:
-        try:
-            start.wait()
-            while (job := Job.objects.claim_next("gpu")) is not None:
-                taken.append(job.pk)
-        finally:
-            connection.close()
+    def worker() -> list[int]:
+        taken = []
+        while (job := Job.objects.claim_next("gpu")) is not None:
+            taken.append(job.pk)
+        return taken
 
-    threads = [threading.Thread(target=worker) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    taken = chain(*at_once(*[worker] * 4))
     assert sorted(taken) == sorted(job.pk for job in jobs)

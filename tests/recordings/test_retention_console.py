@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -18,32 +17,12 @@ from recordings.models import DeletionMark, Job, Recording, RetentionState
 from recordings.services import retention
 from recordings.services.filing import add_tags
 from tests.factories import make_job, make_recording, make_tag
-from tests.recordings.clock import World
-from tests.recordings.console import change_page, signed_in
+from tests.recordings.clock import OLD, World
+from tests.recordings.console import change_page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
 
-OLD = timedelta(days=40)
 MARKS = "admin:recordings_deletionmark_changelist"
-
-
-@pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch, settings: Any) -> World:
-    settings.ENABLE_AUTO_DELETION = True
-    settings.GLOBAL_RETENTION_DAYS = 30
-    return World().install(monkeypatch)
-
-
-@pytest.fixture
-def old(alice: User, world: World) -> Recording:
-    for _ in range(9):
-        make_recording(owner=alice, created_at=world.now)
-    return make_recording(owner=alice, title="Old", created_at=world.now - OLD)
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
 
 
 def purge(*arguments: str) -> list[str]:

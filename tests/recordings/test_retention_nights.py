@@ -23,27 +23,9 @@ from recordings.services.edit import edit_recording
 from recordings.services.filing import add_tags
 from speakr_site.core.models import AuditEntry
 from tests.factories import make_folder, make_job, make_recording, make_tag, make_transcript
-from tests.recordings.clock import World
+from tests.recordings.clock import OLD, World
 
-pytestmark = pytest.mark.django_db
-
-OLD = timedelta(days=40)
-
-
-@pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch, settings: Any) -> World:
-    """Recordings go after 30 days."""
-    settings.ENABLE_AUTO_DELETION = True
-    settings.GLOBAL_RETENTION_DAYS = 30
-    return World().install(monkeypatch)
-
-
-@pytest.fixture
-def old(alice: User, world: World) -> Recording:
-    """Due, among nine that are not."""
-    for _ in range(9):
-        make_recording(owner=alice, created_at=world.now)
-    return make_recording(owner=alice, title="Old", created_at=world.now - OLD)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
 
 
 def marked() -> list[int]:

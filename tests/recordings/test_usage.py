@@ -5,14 +5,12 @@ section 6, 0.1.34, 17.1).
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -24,10 +22,11 @@ from recordings.connectors.base import ConnectorError
 from recordings.models import Job, Recording, TokenUsage, TranscriptionUsage
 from recordings.models.usage import month_of
 from recordings.tasks import work
+from tests.concurrency import at_once
+from tests.conftest import signed_in
 from tests.factories import make_job, make_recording, make_transcript
 from tests.fakes import FakeConnector, FakeDiarizer, tone
 from tests.recordings.api.uploading import upload
-from tests.recordings.console import signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -133,27 +132,17 @@ class TestAccounting:
         assert Job.objects.get().status == Job.Status.QUEUED
 
     def test_sums_of_many_at_once_are_exact(self, alice: User) -> None:
-        start = threading.Barrier(6)
-
         def add() -> None:
-            try:
-                start.wait()
-                for _ in range(5):
-                    TranscriptionUsage.objects.add(
-                        user_id=alice.pk,
-                        connector="fake",
-                        seconds=3,
-                        cost=0.5,
-                        moment=datetime(2024, 1, 31, 23, tzinfo=UTC),
-                    )
-            finally:
-                connection.close()
+            for _ in range(5):
+                TranscriptionUsage.objects.add(
+                    user_id=alice.pk,
+                    connector="fake",
+                    seconds=3,
+                    cost=0.5,
+                    moment=datetime(2024, 1, 31, 23, tzinfo=UTC),
+                )
 
-        threads = [threading.Thread(target=add) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*[add] * 6)
         row = TranscriptionUsage.objects.get()
         assert (row.month, row.seconds, row.requests) == (date(2024, 1, 1), 90, 30)
         assert row.cost == pytest.approx(15)
@@ -297,10 +286,6 @@ class TestBudget:
 
 
 class TestConsole:
-    @pytest.fixture
-    def console(self, otto: User) -> Client:
-        return signed_in(otto)
-
     @pytest.mark.parametrize(
         ("kind", "shown"),
         [

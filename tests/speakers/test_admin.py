@@ -13,14 +13,9 @@ from accounts.models import User
 from recordings.models import RecordingSpeaker
 from speakers.models import Speaker
 from tests.factories import make_recording, make_transcript
-from tests.recordings.console import act, signed_in, trail
+from tests.recordings.console import act, trail
 
 LIST = "/admin/speakers/speaker/"
-
-
-@pytest.fixture
-def console(otto: User) -> Client:
-    return signed_in(otto)
 
 
 @pytest.fixture

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from speakers.models import Speaker
+from tests.concurrency import at_once
 from tests.recordings.api.test_junk import VALUES, Sweep, send
 
 pytestmark = pytest.mark.django_db
@@ -22,12 +21,6 @@ URL = "/api/v1/speakers"
 AT_ONCE = 50
 NAME_REQUIRED = "Speaker name is required"
 TAKEN = "Speaker with this name already exists"
-
-
-@pytest.fixture
-def client(api: Callable[[User | None], APIClient], alice: User) -> APIClient:
-    """Alice's."""
-    return api(alice)
 
 
 @pytest.fixture
@@ -141,24 +134,9 @@ class TestCreate:
 def test_of_fifty_who_come_at_once_one_is_first(
     api: Callable[[User], APIClient], alice: User
 ) -> None:
-    answers: list[tuple[int, str | None]] = []
-    start = threading.Barrier(AT_ONCE)
-
-    def create() -> None:
-        client = api(alice)
-        try:
-            start.wait()
-            response = client.post(URL, {"name": "John Doe"})
-            answers.append((response.status_code, response.json().get("error")))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=create) for _ in range(AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(answers, key=str) == [(201, None), *[(400, TAKEN)] * (AT_ONCE - 1)]
+    answers = at_once(*[lambda: api(alice).post(URL, {"name": "John Doe"})] * AT_ONCE)
+    told = [(answer.status_code, answer.json().get("error")) for answer in answers]
+    assert sorted(told, key=str) == [(201, None), *[(400, TAKEN)] * (AT_ONCE - 1)]
     assert names(alice) == ["John Doe"]
 
 

@@ -1,16 +1,16 @@
-"""Every test of the API has a disk of its own, and a client for Alice."""
+"""Every test of the API has a disk of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.models import User
+from recordings.models import Recording
+from tests.factories import make_recording
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,5 @@ def disk(tmp_path: Path, settings: Any) -> Disk:
 
 
 @pytest.fixture
-def client(api: Callable[[User | None], APIClient], alice: User) -> APIClient:
-    """Alice's."""
-    return api(alice)
+def recording(alice: User) -> Recording:
+    return make_recording(owner=alice)

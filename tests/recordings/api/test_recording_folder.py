@@ -28,11 +28,6 @@ DISABLED = {"error": "Folders feature is not enabled"}
 
 
 @pytest.fixture
-def recording(alice: User) -> Recording:
-    return make_recording(owner=alice)
-
-
-@pytest.fixture
 def folder(alice: User) -> Folder:
     return make_folder(owner=alice)
 

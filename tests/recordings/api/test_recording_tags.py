@@ -22,11 +22,6 @@ from tests.factories import make_recording, make_tag
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def recording(alice: User) -> Recording:
-    return make_recording(owner=alice)
-
-
 def add(client: APIClient, recording: Recording, body: Any) -> Response:
     return client.post(f"/api/v1/recordings/{recording.pk}/tags", body)
 

@@ -32,11 +32,6 @@ def get(client: APIClient, recording: Recording) -> dict[str, Any]:
     return response.json()
 
 
-@pytest.fixture
-def recording(alice: User) -> Recording:
-    return make_recording(owner=alice)
-
-
 def test_each_label_is_there_once_by_first_appearance(
     client: APIClient, recording: Recording
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from recordings.services import labelling
 from recordings.services.labelling import assign_speakers
 from speakers.models import Speaker
 from speakers.services import rename_speaker
+from tests.concurrency import at_once
 from tests.factories import SEGMENTS, make_recording, make_transcript
 
 pytestmark = pytest.mark.django_db
@@ -242,60 +242,38 @@ class TestDeletion:
         assert RecordingSpeaker.objects.filter(name="Speaker of 200", speaker=None).count() == 200
 
 
-def at_once(*acts: Callable[[], Any]) -> list[Exception]:
-    """Runs each in a thread with a connection of its own; what they raised."""
-    start, errors = threading.Barrier(len(acts)), []
-
-    def run(act: Callable[[], Any]) -> None:
-        try:
-            start.wait()
-            act()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[act]) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
-
-
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
-    def test_a_rename_meets_assignments_and_participants_agree_with_the_names(
-        self, alice: User
-    ) -> None:
-        speaker = Speaker.objects.create(owner=alice, name="Ann")
+    @pytest.fixture
+    def acts(self, alice: User, ann: Speaker) -> list[Callable[[], Any]]:
+        """Each names a voice of another recording Ann."""
         recordings = [make_recording(owner=alice) for _ in range(6)]
         for recording in recordings:
             make_transcript(recording=recording)
-        acts = [
+        return [
             lambda one=one: assign_speakers(recording=one, by=alice, names={"SPEAKER_00": "Ann"})
             for one in recordings
         ]
-        renaming = lambda: rename_speaker(speaker=speaker, name="Zoë", by=alice)  # noqa: E731
-        assert at_once(*acts[:3], renaming, *acts[3:]) == []
+
+    def test_a_rename_meets_assignments_and_participants_agree_with_the_names(
+        self, alice: User, ann: Speaker, acts: list[Callable[[], Any]]
+    ) -> None:
+        renaming = lambda: rename_speaker(speaker=ann, name="Zoë", by=alice)  # noqa: E731
+        at_once(*acts[:3], renaming, *acts[3:])
         for recording in Recording.objects.select_related("current_transcript"):
             assert recording.participants == recording.current_transcript.names()["SPEAKER_00"]
         uses = Speaker.objects.values_list("use_count", flat=True)
-        assert sum(uses) == len(recordings)
+        assert sum(uses) == len(acts)
 
     def test_a_deletion_meets_assignments_and_every_voice_is_named(
-        self, api: Callable[[User], APIClient], alice: User
+        self,
+        api: Callable[[User], APIClient],
+        alice: User,
+        ann: Speaker,
+        acts: list[Callable[[], Any]],
     ) -> None:
-        ann = Speaker.objects.create(owner=alice, name="Ann")
-        recordings = [make_recording(owner=alice) for _ in range(6)]
-        for recording in recordings:
-            make_transcript(recording=recording)
-        acts = [
-            lambda one=one: assign_speakers(recording=one, by=alice, names={"SPEAKER_00": "Ann"})
-            for one in recordings
-        ]
         deleting = lambda: api(alice).delete(f"/api/v1/speakers/{ann.pk}")  # noqa: E731
-        assert at_once(*acts[:3], deleting, *acts[3:]) == []
+        at_once(*acts[:3], deleting, *acts[3:])
         assert not Speaker.objects.filter(pk=ann.pk).exists()
         for recording in Recording.objects.select_related("current_transcript"):
             assert recording.current_transcript.names()["SPEAKER_00"] == "Ann"
@@ -308,7 +286,7 @@ class TestAtOnce:
             lambda item=item: assign_speakers(recording=recording, by=alice, names=dict([item]))
             for item in labels.items()
         ]
-        assert at_once(*acts) == []
+        at_once(*acts)
         recording.refresh_from_db()
         assert recording.participants == "Ann, Bo"
         assert recording.current_transcript.names() == labels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from recordings.models import Job, Recording, TokenUsage, TranscriptionUsage
 from recordings.stats import human_size
+from tests.conftest import Api
 from tests.factories import make_job, make_recording
 
 pytestmark = pytest.mark.django_db
@@ -23,8 +23,6 @@ STATS = "/api/v1/stats"
 GIGABYTE = 1024**3
 MONTH = date(2024, 1, 1)
 NOW = datetime(2024, 1, 15, 14, 30, tzinfo=UTC)
-
-Api = Callable[[User], APIClient]
 
 
 @pytest.fixture

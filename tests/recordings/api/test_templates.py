@@ -24,8 +24,8 @@ from recordings.services.templates import (
 )
 from speakr_site.core.api.fields import utc_text
 from speakr_site.core.errors import NotFound
+from tests.concurrency import at_once, statuses
 from tests.factories import make_recording, make_transcript
-from tests.recordings.api.test_filing_at_once import AT_ONCE, answers
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,8 @@ PLAIN = "Zoë: Hello everyone.\nSPEAKER_01: Hello."
 COURT = "1. ZOË: Hello everyone.\n2. SPEAKER_01: Hello."
 CHANGEABLE = ("name", "template", "description", "is_default")
 LONG_AGO = datetime(2024, 1, 15, 10, tzinfo=UTC)
-at_once = pytest.mark.django_db(transaction=True)
+AT_ONCE = 50
+committed = pytest.mark.django_db(transaction=True)
 
 
 def make_template(owner: User, **columns: Any) -> TranscriptTemplate:
@@ -250,33 +251,32 @@ def test_one_template_at_most_is_the_default(client: APIClient, alice: User, bob
     assert (defaults(alice), defaults(bob)) == ([], ["Bob's"])
 
 
-@at_once
+@committed
 def test_of_many_new_defaults_at_once_one_stays(client: APIClient, alice: User) -> None:
     make_template(alice, is_default=True)
     bodies = [{**BODY, "name": f"{n}", "is_default": True} for n in range(AT_ONCE)]
-    replies = answers([lambda body=body: client.post(URL, body) for body in bodies])
+    replies = at_once(*[lambda body=body: client.post(URL, body) for body in bodies])
     assert {reply.status_code for reply in replies} == {201}
     assert all(reply.json()["is_default"] for reply in replies)
     assert len(defaults(alice)) == 1
     assert alice.transcript_templates.count() == AT_ONCE + 1
 
 
-@at_once
+@committed
 def test_of_many_changed_to_be_the_default_at_once_one_stays(
     client: APIClient, alice: User
 ) -> None:
     rows = [make_template(alice, name=f"{n}") for n in range(AT_ONCE)]
     calls = [lambda row=row: client.patch(one(row), {"is_default": True}) for row in rows]
-    assert {reply.status_code for reply in answers(calls)} == {200}
+    assert statuses(*calls) == {200: AT_ONCE}
     assert len(defaults(alice)) == 1
 
 
-@at_once
+@committed
 def test_many_at_once_do_not_pass_the_limit(client: APIClient, alice: User) -> None:
     rows = [TranscriptTemplate(owner=alice, **BODY) for _ in range(TEMPLATES_MAX - 2)]
     TranscriptTemplate.objects.bulk_create(rows)
-    replies = answers([lambda: client.post(URL, BODY)] * AT_ONCE)
-    assert sorted(reply.status_code for reply in replies) == [201] * 2 + [409] * (AT_ONCE - 2)
+    assert statuses(*[lambda: client.post(URL, BODY)] * AT_ONCE) == {201: 2, 409: AT_ONCE - 2}
 
 
 def test_a_template_that_goes_meanwhile_is_not_found_and_leaves_the_default(alice: User) -> None:

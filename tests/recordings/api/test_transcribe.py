@@ -20,11 +20,6 @@ from tests.factories import make_recording, make_transcript
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def recording(alice: User) -> Recording:
-    return make_recording(owner=alice)
-
-
 def transcribe(client: APIClient, recording: Recording, body: Any = None) -> Response:
     return client.post(f"/api/v1/recordings/{recording.pk}/transcribe", body)
 
