@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from recordings import engines, storage
+from recordings.api.upload_handler import HashingUploadHandler
 from recordings.models import Job, Recording
 from recordings.tasks import work
 from tests.factories import make_job, make_recording
@@ -83,6 +84,15 @@ def test_an_upload_that_fills_the_disk_leaves_nothing_behind(
 
     filler.unlink()
     assert upload(client, wav(60)).status_code == 202
+
+
+def test_what_was_written_and_has_no_room_any_more_can_be_discarded(media: Path) -> None:
+    handler = HashingUploadHandler()
+    handler.new_file("file", "meeting.wav", "audio/wav", None)
+    handler.receive_data_chunk(b"still in a buffer", 0)
+    filler = fill(media)
+    handler.discard()
+    assert files(media) == [filler]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,6 +6,7 @@ The file goes to disk, is hashed as it passes, and does not stay when the body w
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import IO, Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -59,7 +60,10 @@ class HashingUploadHandler(TemporaryFileUploadHandler):
 
     def discard(self) -> None:
         """Deletes the file that was on its way, if there is one."""
-        super().upload_interrupted()
+        # Closing writes what is left in a buffer; on a full disk that fails, and deletes all the
+        # same.
+        with suppress(OSError):
+            super().upload_interrupted()
 
 
 class _Watched:
