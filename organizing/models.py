@@ -117,10 +117,12 @@ class Shelf(models.Model):
     )
     retention_lowered_at = models.DateTimeField(null=True, editable=False)
     auto_share_on_apply = models.BooleanField(
-        default=True, help_text="Of a group: its members may see what is filed here."
+        default=True,
+        help_text="Of a group; for sharing with members, which this version does not have.",
     )
     share_with_group_lead = models.BooleanField(
-        default=True, help_text="Of a group: its admins may edit what is filed here."
+        default=True,
+        help_text="Of a group; for sharing with admins, which this version does not have.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -35,7 +35,7 @@ class SpeakerAdmin(admin.ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[ModelForm]:
         texts = {
             "name": "A new name holds in all recordings of the owner at once.",
-            "use_count": "In how many recordings.",
+            "use_count": "How often it was given to voices of another recording.",
         }
         return super().get_form(request, obj, help_texts=texts, **kwargs)
 

@@ -151,8 +151,12 @@ class UploadForm:
             given.append(indexed.pop(len(given)))
         for index in sorted(index for index, text in indexed.items() if text.strip()):
             self._warn(f"tag_ids[{index}] comes after a gap and was left out")
-        ids = (self._as_id(text, "tag") for text in given + self._data.getlist("tag_ids"))
+        ids = (self._as_id(text, "tag") for text in given + self._repeated_tags())
         return tuple(pk for pk in ids if pk is not None)
+
+    def _repeated_tags(self) -> list[str]:
+        """As forms and their libraries repeat a field."""
+        return self._data.getlist("tag_ids") + self._data.getlist("tag_ids[]")
 
     def _id(self, name: str, what: str) -> int | None:
         return self._as_id(self._data.get(name, ""), what)

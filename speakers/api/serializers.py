@@ -9,7 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from speakers.models import NAME_MAX_LENGTH, Speaker
+from speakers.models import NAME_MAX_LENGTH, Speaker, validate_one_line
 from speakr_site.core.api.fields import TextField, UtcDateTimeField, utc_text
 
 NAME_REQUIRED = "Speaker name is required"
@@ -18,6 +18,7 @@ NAME_REQUIRED = "Speaker name is required"
 class SpeakerBodySerializer(serializers.Serializer):
     name = TextField(
         max_length=NAME_MAX_LENGTH,
+        validators=[validate_one_line],
         help_text="Spaces around it are cut off. Once among the caller's speakers.",
         error_messages={"required": NAME_REQUIRED, "null": NAME_REQUIRED, "blank": NAME_REQUIRED},
     )
@@ -26,7 +27,9 @@ class SpeakerBodySerializer(serializers.Serializer):
 class SpeakerSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
-    use_count = serializers.IntegerField(help_text="In how many recordings.")
+    use_count = serializers.IntegerField(
+        help_text="How often it was given to voices of another recording."
+    )
     last_used = UtcDateTimeField(allow_null=True)
     confidence_score = serializers.FloatField(
         allow_null=True, help_text="0 to 1; null without a voice profile."

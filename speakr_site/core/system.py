@@ -13,6 +13,7 @@ from typing import Any
 MEGABYTE = 1024 * 1024
 
 FIELDS = {
+    "flag": ["speakr_site.core.forms.FlagField", {"required": False}],
     "megabytes": ["django.forms.IntegerField", {"min_value": 1, "max_value": 1_000_000}],
     "seconds": ["django.forms.IntegerField", {"min_value": 1, "max_value": 1_000_000}],
     "line": ["django.forms.CharField", {"required": False, "max_length": 200}],
@@ -27,7 +28,7 @@ CONFIG = {
     "enable_folders": (
         False,
         "Recordings can be filed in folders, besides carrying tags.",
-        bool,
+        "flag",
     ),
     "max_file_size_mb": (
         250,

@@ -118,6 +118,13 @@ def test_a_browser_gets_a_page(alice: User) -> None:
     assert page["Content-Type"].startswith("text/html")
 
 
+def test_an_error_is_json_even_to_a_browser(alice: User) -> None:
+    headers = {"Accept": "text/html,*/*"}
+    for user, pk, status in ((alice, 10**6, 404), (None, 1, 401)):
+        refused = ask(user, pk=pk, headers=headers)
+        assert (refused.status_code, refused["Content-Type"]) == (status, "application/json")
+
+
 @pytest.mark.parametrize("body", ["[1]", '"text"', "null", "7"])
 def test_a_body_that_is_no_object_is_400(alice: User, body: str) -> None:
     response = ask(alice, "post", data=body, content_type="application/json")

@@ -94,7 +94,7 @@ class TestCreate:
         assert not Speaker.objects.exists()
 
     @pytest.mark.parametrize(
-        "name", [5, 1.5, True, ["John"], {"name": "John"}, "a\0b", "\ud800", "x" * 101]
+        "name", [5, 1.5, True, ["John"], {"name": "John"}, "a\0b", "a\nb", "\ud800", "x" * 101]
     )
     def test_what_is_no_name_is_refused(self, client: APIClient, name: Any) -> None:
         # In ASCII, which a lone surrogate survives.

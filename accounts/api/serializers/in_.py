@@ -101,7 +101,7 @@ class PreferencesBodySerializer(serializers.Serializer):
         required=False, help_text="For clients: whether their editors save by themselves."
     )
     diarize = StrictBooleanField(
-        required=False, help_text="Whether to tell speakers apart where a request does not say."
+        required=False, help_text="For clients: voices are told apart whenever the engine can."
     )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class CurrentUserBodySerializer(serializers.Serializer):
     def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
         """The columns to write. Who holds a token must not be able to take the account over."""
         for kept in ("username", "email", "password"):
-            if kept in data:
+            if kept in data and data[kept] != getattr(self.instance, kept, None):
                 raise InvalidInput(f"{kept} cannot be changed here")
         given = super().to_internal_value(data)
         preferences = given.pop("preferences", {})

@@ -111,8 +111,8 @@ class MemberViewSet(ScopedViewSet):
         responses={201: out.MemberSerializer, **errors(409)},
     )
     def create(self, request: Request, pk: str) -> Response:
-        """For the group's admins and for operators. What was filed under the group before can be
-        seen by the new member too.
+        """For the group's admins and for operators. The new member may use the group's tags and
+        folders at once.
         """
         group = self.get_object()
         require_group_admin(group, request.user)

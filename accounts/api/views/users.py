@@ -36,7 +36,7 @@ class CurrentUserViewSet(ScopedViewSet):
         """Changes what is given and leaves the rest, in the shape in which it is read. User name,
         e-mail and password are not changed here: a token alone must not be enough for that.
         """
-        body = in_.CurrentUserBodySerializer(data=json_object(request, optional=True))
+        body = in_.CurrentUserBodySerializer(request.user, data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
         update_profile(user=request.user, changes=body.validated_data)
         return self.retrieve(request)

@@ -102,11 +102,13 @@ class _ShelfBodySerializer(serializers.Serializer):
     )
     auto_share_on_apply = StrictBooleanField(
         required=False,
-        help_text="Of a group: its members may see what is filed here. Ignored on one's own.",
+        help_text="Of a group; for sharing with members, which this version does not have. "
+        "Ignored on one's own.",
     )
     share_with_group_lead = StrictBooleanField(
         required=False,
-        help_text="Of a group: its admins may edit what is filed here. Ignored on one's own.",
+        help_text="Of a group; for sharing with admins, which this version does not have. "
+        "Ignored on one's own.",
     )
 
     def validate_color(self, value: str | None) -> str:

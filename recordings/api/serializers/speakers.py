@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from recordings.models import Recording
-from speakers.models import NAME_MAX_LENGTH
+from speakers.models import MORE_THAN_ONE_LINE, NAME_MAX_LENGTH
 from speakr_site.core.api.fields import StrictBooleanField, is_storable
 from speakr_site.core.errors import InvalidInput
 
@@ -132,5 +132,10 @@ def _name(label: str, value: Any) -> tuple[str, bool]:
         raise InvalidInput(
             f'The name for speaker "{label[:LABEL_SHOWN]}" has more than '
             f"{NAME_MAX_LENGTH} characters"
+        )
+    if MORE_THAN_ONE_LINE.search(name):
+        raise InvalidInput(
+            f'The name for speaker "{label[:LABEL_SHOWN]}" must be one line, without control '
+            "characters"
         )
     return name, is_me

@@ -7,12 +7,14 @@ from typing import Any, ClassVar, Literal
 from django.db import models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.text import capfirst
 from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 from rest_framework.metadata import BaseMetadata
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from speakr_site.core.api.parsers import BoundedJSONParser, refuse_chunked
@@ -79,6 +81,16 @@ class ScopedViewSet(RateLimited, GenericViewSet):
         if self.action != "metadata" and self.action not in self.scopes:
             raise NotAllowed
         refuse_chunked(request)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Errors are JSON, whoever asks: some programs prefer text/html by default."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if answer.status_code >= 400 and isinstance(answer, Response):
+            answer.accepted_renderer = JSONRenderer()
+            answer.accepted_media_type = JSONRenderer.media_type
+        return answer
 
     def get_queryset(self) -> QuerySet:
         """The rows that the caller may use for this action; an override only adds the shape."""

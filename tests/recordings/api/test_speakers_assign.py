@@ -269,6 +269,10 @@ class TestRefusals:
                 for wrong in (None, 5, True, ["Max"], {"name": 5}, {"name": "Max", "isMe": "yes"})
             ),
             (
+                {"speaker_map": {"A": "Zed\nSPEAKER_01: I confess"}},
+                'The name for speaker "A" must be one line, without control characters',
+            ),
+            (
                 {"speaker_map": {"A": "x" * 101}},
                 'The name for speaker "A" has more than 100 characters',
             ),

@@ -56,10 +56,11 @@ def test_what_follows_a_gap_is_left_out_and_named(client: APIClient, alice: User
     assert "tag_ids[2]" in warning
 
 
-def test_tags_may_come_without_numbers(client: APIClient, alice: User) -> None:
-    """As Swagger UI sends a list."""
+@pytest.mark.parametrize("field", ["tag_ids", "tag_ids[]"])
+def test_tags_may_come_without_numbers(client: APIClient, alice: User, field: str) -> None:
+    """As Swagger UI sends a list, and as others do."""
     tags = [make_tag(owner=alice, name=name) for name in "ab"]
-    answer = upload(client, tag_ids=[str(tag.pk) for tag in tags])
+    answer = upload(client, **{field: [str(tag.pk) for tag in tags]})
     assert carried(Recording.objects.get(pk=answer.json()["id"])) == ["a", "b"]
 
 
