@@ -23,13 +23,14 @@ from organizing.models import (
 )
 from speakr_site.core.api.fields import (
     OptionalTextField,
+    SpeakerCountField,
     StrictBooleanField,
     StrictIntegerField,
     TextField,
 )
 from speakr_site.core.errors import InvalidInput, NotFound
 from speakr_site.core.languages import language_code
-from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
+from speakr_site.core.limits import HINTS_MAX_LENGTH
 
 TEMPLATES = {
     "naming_template_id": "Naming template not found",
@@ -67,20 +68,8 @@ class _ShelfBodySerializer(serializers.Serializer):
     default_language = OptionalTextField(
         help_text="ISO 639-1; null leaves it to the caller's preference."
     )
-    default_min_speakers = StrictIntegerField(
-        required=False,
-        allow_null=True,
-        min_value=1,
-        max_value=SPEAKERS_MAX,
-        help_text="How many voices there are at least.",
-    )
-    default_max_speakers = StrictIntegerField(
-        required=False,
-        allow_null=True,
-        min_value=1,
-        max_value=SPEAKERS_MAX,
-        help_text="How many voices there are at most.",
-    )
+    default_min_speakers = SpeakerCountField(help_text="How many voices there are at least.")
+    default_max_speakers = SpeakerCountField(help_text="How many voices there are at most.")
     default_hotwords = OptionalTextField(
         max_length=HINTS_MAX_LENGTH, help_text="Words to listen for, comma-separated."
     )

@@ -11,8 +11,10 @@ from organizing.services import require_folders_enabled
 from recordings.models.recording import SORT_COLUMNS, Recording, RecordingFilter
 from recordings.pipeline.options import Hints
 from speakr_site.core.api.fields import (
+    OptionalTextField,
     QueryBooleanField,
     QueryIntegerField,
+    SpeakerCountField,
     StrictBooleanField,
     StrictIntegerField,
     TextField,
@@ -20,7 +22,7 @@ from speakr_site.core.api.fields import (
 )
 from speakr_site.core.errors import InvalidInput
 from speakr_site.core.languages import language_code
-from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
+from speakr_site.core.limits import HINTS_MAX_LENGTH
 
 STATUS_GROUPS = {
     "all": (),
@@ -254,38 +256,17 @@ class TranscribeSerializer(serializers.Serializer):
         allow_blank=True,
         help_text='ISO 639-1; "" detects the language. Absent: what tags, folder or owner prefer.',
     )
-    min_speakers = StrictIntegerField(
-        required=False,
-        allow_null=True,
-        min_value=1,
-        max_value=SPEAKERS_MAX,
-        help_text="How many voices there are at least.",
-    )
-    max_speakers = StrictIntegerField(
-        required=False,
-        allow_null=True,
-        min_value=1,
-        max_value=SPEAKERS_MAX,
-        help_text="How many voices there are at most.",
-    )
-    hotwords = TextField(
-        required=False,
-        allow_null=True,
-        allow_blank=True,
+    min_speakers = SpeakerCountField(help_text="How many voices there are at least.")
+    max_speakers = SpeakerCountField(help_text="How many voices there are at most.")
+    hotwords = OptionalTextField(
         max_length=HINTS_MAX_LENGTH,
         help_text="Words to listen for, comma-separated.",
     )
-    initial_prompt = TextField(
-        required=False,
-        allow_null=True,
-        allow_blank=True,
+    initial_prompt = OptionalTextField(
         max_length=HINTS_MAX_LENGTH,
         help_text="What the recording is about, in a sentence.",
     )
-    transcription_model = TextField(
-        required=False,
-        allow_null=True,
-        allow_blank=True,
+    transcription_model = OptionalTextField(
         max_length=120,
         help_text="One of `models` in GET /transcription; any other means the default.",
     )

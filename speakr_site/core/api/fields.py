@@ -13,6 +13,8 @@ from django.db.models import BigIntegerField
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from speakr_site.core.limits import SPEAKERS_MAX
+
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 TRUE = {"true", "1", "yes"}
 FALSE = {"false", "0", "no"}
@@ -134,6 +136,14 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class SpeakerCountField(StrictIntegerField):
+    """How many voices there are, from 1 up; null where nobody says."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        bounds = {"min_value": 1, "max_value": SPEAKERS_MAX}
+        super().__init__(required=False, allow_null=True, **bounds, **kwargs)
 
 
 class OptionalTextField(TextField):
