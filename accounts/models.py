@@ -83,6 +83,7 @@ class User(AbstractUser):
     )
     transcription_hotwords = models.TextField(null=True, blank=True)
     transcription_initial_prompt = models.TextField(null=True, blank=True)
+    summary_prompt = models.TextField(null=True, blank=True)
     extract_events = models.BooleanField(default=False)
     auto_speaker_labelling = models.BooleanField(default=False)
     auto_speaker_labelling_threshold = models.FloatField(

@@ -118,11 +118,11 @@ class Shelf(models.Model):
     retention_lowered_at = models.DateTimeField(null=True, editable=False)
     auto_share_on_apply = models.BooleanField(
         default=True,
-        help_text="Of a group; for sharing with members, which this version does not have.",
+        help_text="Of a group: its members may read what is filed here, its admins change it.",
     )
     share_with_group_lead = models.BooleanField(
         default=True,
-        help_text="Of a group; for sharing with admins, which this version does not have.",
+        help_text="Of a group: its admins may read and change what is filed here.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

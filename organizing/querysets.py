@@ -32,6 +32,18 @@ class ShelfQuerySet(models.QuerySet):
         administered = Membership.objects.filter(user=user, role=Membership.Role.ADMIN)
         return self.filter(Q(owner=user) | Q(group__in=administered.values("group")))
 
+    def opening_to(self, user: User, *, to_edit: bool) -> Self:
+        """Those of groups that open what is filed under them to `user`: to all members, who may
+        read, or to the group's admins, who may change it too.
+        """
+        memberships = Membership.objects.filter(user=user)
+        administered = memberships.filter(role=Membership.Role.ADMIN)
+        to_lead = Q(auto_share_on_apply=True) | Q(share_with_group_lead=True)
+        opened = Q(group__in=administered.values("group")) & to_lead
+        if not to_edit:
+            opened |= Q(group__in=memberships.values("group"), auto_share_on_apply=True)
+        return self.filter(opened)
+
     def described_for(self, user: User) -> Self:
         """With `user_role` (None for a person's own, and outside of the group) and `can_edit`."""
         role = Membership.objects.filter(user=user, group=OuterRef("group")).values("role")

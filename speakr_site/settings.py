@@ -65,7 +65,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account"
 
 INSTALLED_APPS = [
     "speakr_site.apps.SpeakrAdminConfig",
@@ -212,6 +213,13 @@ DELETION_MODE = env.choice("DELETION_MODE", "full_recording", ("full_recording",
 # Access
 ALLOW_QUERY_TOKEN = env.flag("ALLOW_QUERY_TOKEN", default=True)
 API_DOCS_PUBLIC = env.flag("API_DOCS_PUBLIC", default=True)
+ENABLE_INTERNAL_SHARING = env.flag("ENABLE_INTERNAL_SHARING", default=False)
+ENABLE_PUBLIC_SHARING = env.flag("ENABLE_PUBLIC_SHARING", default=True)
+# What people reach this server by, without a path's end: links in mails begin with it, never with
+# what a Host header says.
+PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
+if PUBLIC_URL and not PUBLIC_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured("PUBLIC_URL must begin with http:// or https://.")
 
 # Queue: rows are the truth and django-q2 only rings the bell, so a message may be lost or doubled
 # at no cost.

@@ -12,7 +12,9 @@ from recordings.api import urls as recordings_api
 from speakr_site.core.api import exceptions
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", RedirectView.as_view(pattern_name="account")),
+    path("", include("accounts.pages.urls")),
+    path("", include("recordings.pages.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),

@@ -29,7 +29,7 @@ MAY_IMPORT = {
 
 # Inside a room, from the door to the ground; a part imports only those after it.
 LAYERS = [
-    {"api", "admin", "management", "tasks", "receivers", "apps"},
+    {"api", "pages", "admin", "management", "tasks", "receivers", "apps"},
     {"services"},
     {"pipeline", "engines", "connectors", "exports", "engine_host", "engine_child"},
     {"models", "querysets", "storage", "audio", "diarization", "voices"},

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from recordings.models.filing import RecordingTag
 from recordings.models.search import containing
+from recordings.models.sharing import shared_with
 
 TITLE_PREFIX = "Recording - "
 FEW = 500
@@ -75,11 +76,13 @@ SORT_COLUMNS = {
 
 class RecordingQuerySet(models.QuerySet):
     def visible_to(self, user: User) -> Self:
-        """Those that `user` may read. Being an operator opens nobody's recordings."""
-        return self.filter(owner=user)
+        """Those that `user` may read: their own, and others' that are shared with them. Being an
+        operator opens nobody's recordings.
+        """
+        return self.filter(Q(owner=user) | shared_with(user))
 
     def editable_by(self, user: User) -> Self:
-        return self.filter(owner=user)
+        return self.filter(Q(owner=user) | shared_with(user, to_edit=True))
 
     def with_has_summary(self) -> Self:
         return self.annotate(

@@ -91,12 +91,12 @@ class _ShelfBodySerializer(serializers.Serializer):
     )
     auto_share_on_apply = StrictBooleanField(
         required=False,
-        help_text="Of a group; for sharing with members, which this version does not have. "
+        help_text="Of a group: its members may read what is filed here, its admins change it. "
         "Ignored on one's own.",
     )
     share_with_group_lead = StrictBooleanField(
         required=False,
-        help_text="Of a group; for sharing with admins, which this version does not have. "
+        help_text="Of a group: its admins may read and change what is filed here. "
         "Ignored on one's own.",
     )
 
