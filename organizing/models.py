@@ -17,11 +17,12 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Group
-from organizing.querysets import FolderQuerySet, ShelfQuerySet
+from organizing.querysets import FolderQuerySet, NamingTemplateQuerySet, ShelfQuerySet
 from speakr_site.core.languages import language_code
 from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
 
 NAME_MAX_LENGTH = 50
+NAMING_NAME_MAX_LENGTH, NAMING_MAX_LENGTH = 100, 500
 MODEL_MAX_LENGTH = 120
 TAG_COLOR, FOLDER_COLOR = "#3B82F6", "#10B981"
 
@@ -124,6 +125,14 @@ class Shelf(models.Model):
         default=True,
         help_text="Of a group: its admins may read and change what is filed here.",
     )
+    naming_template = models.ForeignKey(
+        "organizing.NamingTemplate",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="How recordings filed here are called; empty leaves it to the person's default.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ShelfQuerySet.as_manager()
@@ -168,6 +177,40 @@ def _constraints(kind: str) -> list[models.BaseConstraint]:
             violation_error_message=ONE_OWNER,
         ),
     ]
+
+
+class NamingTemplate(models.Model):
+    """How recordings of a person are called (recordings/exports/naming.py fills it in).
+
+    `pattern`: a regular expression for the stem of the file's name; its named groups are variables
+    of the template too.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="naming_templates"
+    )
+    name = models.CharField(max_length=NAMING_NAME_MAX_LENGTH)
+    template = models.CharField(max_length=NAMING_MAX_LENGTH)
+    pattern = models.CharField(max_length=NAMING_MAX_LENGTH, null=True, blank=True)
+    description = models.CharField(max_length=500, null=True, blank=True)
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = NamingTemplateQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner"],
+                condition=Q(is_default=True),
+                name="default_naming_once_per_person",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Tag(Shelf):

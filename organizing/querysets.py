@@ -69,6 +69,14 @@ class ShelfQuerySet(models.QuerySet):
         return self.order_by(IsNull(F("group"), False), name, "id")  # noqa: FBT003
 
 
+class NamingTemplateQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> Self:
+        return self.filter(owner=user)
+
+    def editable_by(self, user: User) -> Self:
+        return self.filter(owner=user)
+
+
 class FolderQuerySet(ShelfQuerySet):
     def described_for(self, user: User) -> Self:
         """Besides, with `recording_count` and the group."""

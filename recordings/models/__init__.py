@@ -1,5 +1,6 @@
 """The rows behind recordings. Import models from here."""
 
+from recordings.models.calendar import CalendarEvent
 from recordings.models.filing import RecordingTag
 from recordings.models.job import Job, WindowResult
 from recordings.models.recording import Recording
@@ -10,6 +11,7 @@ from recordings.models.transcript import RecordingSpeaker, Transcript
 from recordings.models.usage import TokenUsage, TranscriptionUsage
 
 __all__ = [
+    "CalendarEvent",
     "DeletionMark",
     "Job",
     "PublicLink",

@@ -99,6 +99,9 @@ class Job(Claimable):
         TRANSCRIBING = "transcribing"
         DIARIZING = "diarizing"
         SAVING = "saving"
+        TITLING = "titling"
+        SUMMARIZING = "summarizing"
+        EXTRACTING = "extracting"
 
     recording = models.ForeignKey(
         "recordings.Recording", on_delete=models.CASCADE, related_name="jobs"

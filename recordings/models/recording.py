@@ -173,6 +173,12 @@ class Recording(models.Model):
     )
     notes = models.TextField(null=True, blank=True)
     summary = models.TextField(null=True, blank=True)
+    summary_meta = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="What made the summary, and of how much; null when a person wrote it.",
+    )
     meeting_date = models.DateTimeField(null=True, blank=True)
     is_inbox = models.BooleanField(default=True)
     is_highlighted = models.BooleanField(default=False)

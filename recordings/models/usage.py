@@ -17,6 +17,26 @@ def month_of(moment: datetime) -> date:
     return moment.astimezone(UTC).date().replace(day=1)
 
 
+class TokenUsageQuerySet(models.QuerySet):
+    def tokens_of(self, user: User, moment: datetime) -> int:
+        """What a person used in the month of a moment, in and out. One query."""
+        rows = self.filter(user=user, month=month_of(moment))
+        total = Sum(F("prompt_tokens") + F("completion_tokens"), default=0)
+        return rows.aggregate(total=total)["total"]
+
+    def add(
+        self, *, user_id: int, operation: str, prompt: int, completion: int, moment: datetime
+    ) -> None:
+        """Adds one call to its month, as `TranscriptionUsageQuerySet.add` does."""
+        row = {"user_id": user_id, "month": month_of(moment), "operation": operation}
+        self.bulk_create([self.model(**row)], ignore_conflicts=True)
+        self.filter(**row).update(
+            prompt_tokens=F("prompt_tokens") + prompt,
+            completion_tokens=F("completion_tokens") + completion,
+            requests=F("requests") + 1,
+        )
+
+
 class TokenUsage(models.Model):
     """Tokens of a language model. `month`: its first day."""
 
@@ -26,6 +46,8 @@ class TokenUsage(models.Model):
     prompt_tokens = models.PositiveBigIntegerField(default=0)
     completion_tokens = models.PositiveBigIntegerField(default=0)
     requests = models.PositiveIntegerField(default=0)
+
+    objects = TokenUsageQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "token usage"

@@ -65,6 +65,16 @@ CONFIG = {
         "gives one.",
         "paragraph",
     ),
+    "disable_auto_summarization": (
+        False,
+        "Nothing is summarized unless somebody asks for it, whatever people prefer.",
+        "flag",
+    ),
+    "admin_default_summary_prompt": (
+        "",
+        "What summaries should look at; used where no tag, no folder and no person says it.",
+        "paragraph",
+    ),
     "asr_timeout_seconds": (
         1800,
         "Longest wait for one answer of an asr_endpoint service, in seconds. ASR_TIMEOUT, where "
@@ -83,6 +93,7 @@ FIELDSETS = {
         "admin_default_initial_prompt",
         "asr_timeout_seconds",
     ),
+    "Summaries": ("disable_auto_summarization", "admin_default_summary_prompt"),
 }
 
 
@@ -97,6 +108,8 @@ class SystemSettings:
     transcription_models_visible_json: str
     admin_default_hotwords: str
     admin_default_initial_prompt: str
+    disable_auto_summarization: bool
+    admin_default_summary_prompt: str
     asr_timeout_seconds: int
 
     @property
