@@ -70,6 +70,11 @@ class ShelfQuerySet(models.QuerySet):
 
 
 class NamingTemplateQuerySet(models.QuerySet):
+    def for_recording(self, owner: User, template_id: int | None) -> models.Model | None:
+        """The one that a tag or folder names, else the owner's default. Two queries at most."""
+        named = self.filter(pk=template_id).first() if template_id is not None else None
+        return named or self.filter(owner=owner, is_default=True).first()
+
     def visible_to(self, user: User) -> Self:
         return self.filter(owner=user)
 

@@ -1,4 +1,5 @@
-"""What a transcription costs, and whether a person may have another one this month.
+"""What transcriptions and calls of a language model cost, and whether a person may have another
+one this month.
 
 Rates and rules: http-contract.md, section 6. The budget of who asked for the work pays for it.
 """
@@ -11,7 +12,7 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 
 from accounts.models import User
-from recordings.models import TranscriptionUsage
+from recordings.models import TokenUsage, TranscriptionUsage
 from recordings.models.usage import month_of
 from speakr_site.core.errors import NotAllowed
 
@@ -67,6 +68,35 @@ def require_transcription_budget(user: User) -> None:
         )
     if used >= minutes * 60 * NEARLY:
         logger.warning("%s has used %d of %d minutes this month", user, used // 60, minutes)
+
+
+def record_tokens(*, user_id: int, operation: str, prompt: int, completion: int) -> None:
+    """Adds one call to the month's sums, straight after it: it was paid for, whatever becomes of
+    the work it was for.
+    """
+    TokenUsage.objects.add(
+        user_id=user_id,
+        operation=operation,
+        prompt=prompt,
+        completion=completion,
+        moment=timezone.now(),
+    )
+
+
+def require_token_budget(user: User) -> None:
+    """Raises BudgetExceeded at 100 % of the month's tokens. One query, none without a budget."""
+    tokens = user.monthly_tokens
+    if not tokens:
+        return
+    now = timezone.now()
+    used = TokenUsage.objects.tokens_of(user, now)
+    if used >= tokens:
+        raise BudgetExceeded(
+            f"Monthly token budget exceeded ({used}/{tokens} tokens). "
+            f"It starts afresh on {_next_month(now):%Y-%m-%d} (UTC), and an operator can raise it."
+        )
+    if used >= tokens * NEARLY:
+        logger.warning("%s has used %d of %d tokens this month", user, used, tokens)
 
 
 def _next_month(moment: datetime) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from recordings.models import Job
-from recordings.pipeline.run import run_transcription
+from recordings.pipeline.run import run
 from recordings.services import recovery, removal, retention
 from speakr_site.core.queue import ring, stopping
 
@@ -19,7 +19,7 @@ def work(lane: str) -> None:
     job = Job.objects.claim_next(lane)
     if job is None:
         return
-    run_transcription(job)
+    run(job)
     if Job.objects.waiting(lane).exists():
         ring(lane)
 

@@ -202,6 +202,26 @@ ASR_RETURN_SPEAKER_EMBEDDINGS = env.flag("ASR_RETURN_SPEAKER_EMBEDDINGS", defaul
 ASR_ENABLE_CHUNKING = env.flag("ASR_ENABLE_CHUNKING", default=False)
 ASR_MAX_DURATION_SECONDS = env.integer("ASR_MAX_DURATION_SECONDS", 7200, minimum=60)
 
+# Language models: any server that speaks OpenAI's chat completions
+TEXT_MODEL_NAME = env.text("TEXT_MODEL_NAME")
+TEXT_MODEL_BASE_URL = env.text("TEXT_MODEL_BASE_URL")
+TEXT_MODEL_API_KEY = env.secret("TEXT_MODEL_API_KEY")
+TEXT_MODEL_CONTEXT_TOKENS = env.integer("TEXT_MODEL_CONTEXT_TOKENS", 8192, minimum=2048)
+CHAT_MODEL_NAME = env.text("CHAT_MODEL_NAME")
+CHAT_MODEL_BASE_URL = env.text("CHAT_MODEL_BASE_URL")
+CHAT_MODEL_API_KEY = env.secret("CHAT_MODEL_API_KEY")
+CHAT_MODEL_CONTEXT_TOKENS = env.integer("CHAT_MODEL_CONTEXT_TOKENS", None, minimum=2048)
+for url in (TEXT_MODEL_BASE_URL, CHAT_MODEL_BASE_URL):
+    if url and not url.startswith(("http://", "https://")):
+        raise ImproperlyConfigured("TEXT_MODEL_BASE_URL and CHAT_MODEL_BASE_URL are http(s).")
+LLM_REQUEST_TIMEOUT = env.integer("LLM_REQUEST_TIMEOUT", 600, minimum=1)
+LLM_CONNECT_TIMEOUT = env.integer("LLM_CONNECT_TIMEOUT", 30, minimum=1)
+LLM_MAX_RETRIES = env.integer("LLM_MAX_RETRIES", 2, maximum=10)
+SUMMARY_MAX_TOKENS = env.integer("SUMMARY_MAX_TOKENS", 3000, minimum=100)
+CHAT_MAX_TOKENS = env.integer("CHAT_MAX_TOKENS", 2000, minimum=100)
+TITLE_MAX_TOKENS = env.integer("TITLE_MAX_TOKENS", 5000, minimum=100)
+EVENT_MAX_TOKENS = env.integer("EVENT_MAX_TOKENS", 3000, minimum=100)
+
 # Recordings
 VIDEO_RETENTION = env.flag("VIDEO_RETENTION", default=False)
 USERS_CAN_DELETE = env.flag("USERS_CAN_DELETE", default=True)
@@ -225,6 +245,7 @@ if PUBLIC_URL and not PUBLIC_URL.startswith(("http://", "https://")):
 # at no cost.
 JOB_MAX_RETRIES = env.integer("JOB_MAX_RETRIES", 3, minimum=1, maximum=20)
 JOB_QUEUE_WORKERS = env.integer("JOB_QUEUE_WORKERS", 2, minimum=1, maximum=64)
+SUMMARY_QUEUE_WORKERS = env.integer("SUMMARY_QUEUE_WORKERS", 2, minimum=1, maximum=64)
 GPU_LANE_WORKERS = 1 if TRANSCRIPTION_CONNECTOR == "faster_whisper" else JOB_QUEUE_WORKERS
 HOUR = 3600
 Q_CLUSTER = {
@@ -253,17 +274,17 @@ Q_CLUSTER = {
             "ack_failures": True,
         },
         "text": {
-            "workers": 2,
-            "queue_limit": 4,
-            "timeout": 600,
-            "retry": HOUR,
+            "workers": SUMMARY_QUEUE_WORKERS,
+            "queue_limit": 1,
+            "timeout": 24 * HOUR,
+            "retry": 7 * 24 * HOUR,
             "max_attempts": 1,
             "ack_failures": True,
         },
     },
 }
 # What a bell runs. Dotted paths, so that services can ring without importing tasks.
-LANE_TASKS = {"gpu": "recordings.tasks.work"}
+LANE_TASKS = {"gpu": "recordings.tasks.work", "text": "recordings.tasks.work"}
 # name: (function, arguments, lane, minutes between two runs)
 SCHEDULES = {
     "canary speakr": ("speakr_site.core.queue.stamp", ("speakr",), "speakr", 1),
@@ -352,5 +373,10 @@ LOGGING = {
             "LOG_LEVEL", "info", ("debug", "info", "warning", "error", "critical")
         ).upper(),
     },
-    "loggers": {"constance.migrations": {"level": "WARNING"}},
+    "loggers": {
+        "constance.migrations": {"level": "WARNING"},
+        # A line for each request, with its address.
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+    },
 }

@@ -31,12 +31,13 @@ MAY_IMPORT = {
 LAYERS = [
     {"api", "pages", "admin", "management", "tasks", "receivers", "apps"},
     {"services"},
-    {"pipeline", "engines", "connectors", "exports", "engine_host", "engine_child"},
+    {"pipeline", "llm", "engines", "connectors", "exports", "engine_host", "engine_child"},
     {"models", "querysets", "storage", "audio", "diarization", "voices"},
 ]
 # The pipeline's writes and the services' share the rules of a recording at rest.
 LAYER_EXCEPTIONS = {
     ("recordings/pipeline/commit.py", "recordings.services.processing"),
+    ("recordings/pipeline/commit_texts.py", "recordings.services.processing"),
 }
 
 HEAVY = {"torch", "faster_whisper", "onnxruntime", "pyannote", "ctranslate2", "av", "scipy"}
@@ -69,6 +70,7 @@ TRANSACTIONS = (
     "organizing/services.py",
     "speakers/services.py",
     "recordings/pipeline/commit.py",
+    "recordings/pipeline/commit_texts.py",
     "recordings/pipeline/stages.py",
     "speakr_site/core/ledger.py",
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recordings.exports.subtitles import Cue
-from recordings.models import Job, Recording, Transcript
+from recordings.models import CalendarEvent, Job, Recording, Transcript
 from recordings.models.filing import Filing
 from recordings.models.transcript import NAMELESS
 from recordings.services.upload import CreatedRecording
@@ -123,7 +123,20 @@ def status(
         "progress": job.progress if job else float(is_done),
         "stage": job.stage if job else None,
         "eta_seconds": eta_seconds,
-        "warnings": recording.warnings,
+        "warnings": [*recording.warnings, *recording.text_warnings],
+    }
+
+
+def event(event: CalendarEvent) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "title": event.title,
+        "start_datetime": utc_text(event.start_datetime),
+        "end_datetime": utc_text(event.end_datetime),
+        "description": event.description,
+        "location": event.location,
+        "attendees": event.attendees,
+        "reminder_minutes": event.reminder_minutes,
     }
 
 

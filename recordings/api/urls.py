@@ -8,9 +8,10 @@ from django.urls import re_path
 
 from recordings.api.views.audio import AudioViewSet
 from recordings.api.views.batch import BatchViewSet
+from recordings.api.views.calendar import EventsViewSet
 from recordings.api.views.connector import ConnectorViewSet
 from recordings.api.views.filing import RecordingTagViewSet
-from recordings.api.views.processing import TranscribeViewSet
+from recordings.api.views.processing import SummarizeViewSet, TranscribeViewSet
 from recordings.api.views.recordings import RecordingViewSet, UploadViewSet
 from recordings.api.views.speakers import AssignViewSet, RecordingSpeakersViewSet
 from recordings.api.views.stats import StatsViewSet
@@ -47,6 +48,9 @@ urlpatterns = [
         rf"^{ONE}/tags/(?P<tag_id>[0-9]+)\Z", RecordingTagViewSet.as_view({"delete": "destroy"})
     ),
     re_path(rf"^{ONE}/transcribe\Z", TranscribeViewSet.as_view({"post": "create"})),
+    re_path(rf"^{ONE}/summarize\Z", SummarizeViewSet.as_view({"post": "create"})),
+    re_path(rf"^{ONE}/events\Z", EventsViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{ONE}/events/ics\Z", EventsViewSet.as_view({"get": "download"})),
     re_path(rf"^{ONE}/audio\Z", AudioViewSet.as_view({"get": "retrieve"})),
     re_path(r"^transcription\Z", ConnectorViewSet.as_view({"get": "retrieve"})),
     re_path(r"^stats\Z", StatsViewSet.as_view({"get": "retrieve"})),

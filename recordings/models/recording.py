@@ -74,6 +74,10 @@ SORT_COLUMNS = {
 }
 
 
+def placeholder_title(filename: str) -> str:
+    return f"{TITLE_PREFIX}{filename}"[:200]
+
+
 class RecordingQuerySet(models.QuerySet):
     def visible_to(self, user: User) -> Self:
         """Those that `user` may read: their own, and others' that are shared with them. Being an
@@ -209,7 +213,10 @@ class Recording(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=500, null=True, blank=True)
-    warnings = models.JSONField(default=list, blank=True)
+    warnings = models.JSONField(default=list, blank=True, help_text="Of the transcription.")
+    text_warnings = models.JSONField(
+        default=list, blank=True, help_text="Of title, summary and events."
+    )
     current_transcript = models.ForeignKey(
         "recordings.Transcript", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -250,6 +257,15 @@ class Recording(models.Model):
     @property
     def has_audio(self) -> bool:
         return bool(self.audio_key)
+
+    @property
+    def has_placeholder_title(self) -> bool:
+        """Whether nobody has chosen the title yet."""
+        return not self.title or self.title == placeholder_title(self.original_filename or "")
+
+    @property
+    def has_hand_written_summary(self) -> bool:
+        return bool(self.summary) and self.summary_meta is None
 
     def resting_status(self) -> str:
         """What the recording is once work on it ended and nothing came of it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -18,7 +19,9 @@ from recordings.budgets import record_transcription
 from recordings.models import Job, Recording, RecordingSpeaker, Transcript
 from recordings.pipeline.align import LabelledSegment
 from recordings.pipeline.failures import Failure
-from recordings.services.processing import rest_cancelled
+from recordings.pipeline.text_options import TextOptions
+from recordings.services.processing import rest_cancelled, texts_ended
+from speakr_site.core.queue import ring
 
 BACKOFF_SECONDS = 5
 BACKOFF_FACTOR = 4
@@ -32,8 +35,8 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that a finished run has to say. `embeddings`: label -> voice vector. Times are wall
-    seconds.
+    """All that a finished run has to say. `embeddings`: label -> voice vector. `texts`: what is to
+    be made of a transcript. Times are wall seconds.
     """
 
     segments: tuple[LabelledSegment, ...]
@@ -45,6 +48,7 @@ class Outcome:
     processing_seconds: float
     embeddings: dict[str, list[float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    texts: TextOptions | None = None
 
 
 def began(job: Job) -> None:
@@ -62,17 +66,19 @@ def finished(job: Job, outcome: Outcome) -> None:
     result or none of it.
     """
     with transaction.atomic():
-        _release(job, Job.Status.DONE, progress=1, stage=Job.Stage.SAVING)
-        changes = {}
+        release(job, Job.Status.DONE, progress=1, stage=Job.Stage.SAVING)
+        changes: dict[str, Any] = {}
         warnings = list(outcome.warnings)
         if outcome.segments:
             changes["current_transcript"] = _new_revision(job, outcome)
         else:
             warnings.append(NO_SPEECH)
-        now = timezone.now()
+        if outcome.segments and queue_texts(job.recording, outcome.texts):
+            changes["status"] = Recording.Status.SUMMARIZING
+        else:
+            changes["status"] = Recording.Status.COMPLETED
+            changes["completed_at"] = timezone.now()
         Recording.objects.filter(pk=job.recording_id).update(
-            status=Recording.Status.COMPLETED,
-            completed_at=now,
             error_code="",
             error_message=None,
             warnings=warnings,
@@ -91,7 +97,8 @@ def finished(job: Job, outcome: Outcome) -> None:
 
 
 def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
-    """Back to the queue after a while, or FAILED when trying again cannot help or was tried enough.
+    """Back to the queue after a while; FAILED when trying again cannot help or was tried enough.
+    Of texts only the job is: with a transcript a recording is complete (http-contract.md, 0.1.32).
 
     Attempts are counted in a row: a new window finished starts the count afresh.
     """
@@ -99,16 +106,20 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
     sentence = failure.sentence[:500]
     if not failure.permanent and attempts < settings.JOB_MAX_RETRIES:
         wait = BACKOFF_SECONDS * BACKOFF_FACTOR**attempts * random.uniform(1, 1.2)
+        wait = max(wait, failure.wait_seconds)
         _hand_back(job, wait_seconds=wait, attempts=attempts, reason=sentence)
         return
     with transaction.atomic():
-        _release(
+        release(
             job,
             Job.Status.FAILED,
             attempts=attempts,
             error_code=failure.code,
             error_message=sentence,
         )
+        if job.lane == Job.Lane.TEXT:
+            texts_ended(job.recording_id, [sentence])
+            return
         Recording.objects.filter(pk=job.recording_id).update(
             status=Recording.Status.FAILED,
             error_code=failure.code,
@@ -119,8 +130,8 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
 
 def cancelled(job: Job) -> None:
     with transaction.atomic():
-        _release(job, Job.Status.CANCELLED)
-        rest_cancelled(Recording.objects.get(pk=job.recording_id))
+        release(job, Job.Status.CANCELLED)
+        rest_cancelled(job)
 
 
 def put_off(job: Job, failure: Failure) -> None:
@@ -145,13 +156,43 @@ def _hand_back(job: Job, *, wait_seconds: float, attempts: int, reason: str = ""
         )
         if not released:
             raise LeaseLost
-        Recording.objects.filter(pk=job.recording_id).update(
-            status=Recording.Status.PENDING,
-            warnings=[f"{reason} It will be tried again."] if reason else [],
-        )
+        again = [f"{reason} It will be tried again."] if reason else []
+        recordings = Recording.objects.filter(pk=job.recording_id)
+        if job.lane == Job.Lane.TEXT:
+            recordings.update(text_warnings=again)
+        else:
+            recordings.update(status=Recording.Status.PENDING, warnings=again)
 
 
-def _release(job: Job, status: str, **changes: object) -> None:
+def queue_texts(recording: Recording, options: TextOptions | None) -> bool:
+    """Whether text work waits or runs now. Call inside the transaction that gives the recording a
+    new transcript.
+
+    Work that is there already goes on with both: its next write notices the new transcript
+    (commit_texts.py), and waits for this transaction on its job's row.
+    """
+    jobs = Job.objects.active().filter(recording=recording, lane=Job.Lane.TEXT)
+    active = jobs.select_for_update(no_key=True).first()
+    if active is not None:
+        wanted = TextOptions(**active.options)
+        wanted = wanted.joined(options) if options else wanted
+        jobs.filter(pk=active.pk).update(options=wanted.as_document())
+        return True
+    if options is None:
+        return False
+    job = Job(
+        recording=recording,
+        owner_id=recording.owner_id,
+        lane=Job.Lane.TEXT,
+        options=options.as_document(),
+    )
+    # One that somebody asked for at this very moment will do.
+    Job.objects.bulk_create([job], ignore_conflicts=True)
+    ring(Job.Lane.TEXT)
+    return True
+
+
+def release(job: Job, status: str, **changes: object) -> None:
     if not Job.objects.release(job.claim_token, status, finished_at=timezone.now(), **changes):
         raise LeaseLost
 

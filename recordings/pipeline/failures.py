@@ -13,18 +13,22 @@ from django.db import InterfaceError, OperationalError
 from recordings.audio.media import MediaError
 from recordings.budgets import BudgetExceeded
 from recordings.connectors.base import ConnectorError
+from recordings.llm.client import ModelError
 from speakr_site.core.errors import is_disk_full
 from speakr_site.core.queue import TimeLimit
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`blameless`: no recording could have been worked on just then; that is no attempt."""
+    """`blameless`: no recording could have been worked on just then; that is no attempt.
+    `wait_seconds`: not to try again before.
+    """
 
     code: str
     sentence: str
     permanent: bool
     blameless: bool = False
+    wait_seconds: float = 0
 
 
 class AudioMissing(Exception):
@@ -34,6 +38,9 @@ class AudioMissing(Exception):
 def failure_of(error: BaseException) -> Failure:
     if isinstance(error, ConnectorError):
         return Failure(error.code, str(error), error.permanent)
+    if isinstance(error, ModelError):
+        wait = error.retry_after or 0
+        return Failure(error.code, str(error), error.permanent, wait_seconds=wait)
     if isinstance(error, BudgetExceeded):
         return Failure(error.code, str(error), permanent=True)
     if is_disk_full(error) or (isinstance(error, MediaError) and error.code == "disk_full"):

@@ -1,4 +1,4 @@
-"""A transcription from claimed to committed, readable in one screen."""
+"""A job from claimed to committed, readable in one screen."""
 
 from __future__ import annotations
 
@@ -15,26 +15,32 @@ from recordings.connectors.base import TranscriptionCancelled
 from recordings.models import Job
 from recordings.pipeline import commit, stages
 from recordings.pipeline.align import labelled_segments
+from recordings.pipeline.commit_texts import Outdated, begins_anew
 from recordings.pipeline.failures import failure_of
 from recordings.pipeline.lease import Lease, StopReason
 from recordings.pipeline.options import TranscriptionOptions
+from recordings.pipeline.text_options import after_transcription
+from recordings.pipeline.texts import write_texts
 from speakr_site.core import system
 from speakr_site.core.queue import TimeLimit
 
 logger = logging.getLogger(__name__)
 
 
-def run_transcription(job: Job) -> None:
+def run(job: Job) -> None:
     """Runs a claimed job to its end, whatever that is, and writes it down. Raises only what ends
     the worker.
     """
+    work = write_texts if job.lane == Job.Lane.TEXT else _transcribe
     windows_before = job.windows.count()
     try:
-        with Lease(job) as lease, _scratch(job) as scratch:
+        with Lease(job) as lease:
             try:
-                _transcribe(job, scratch, lease)
+                work(job, lease)
             except TranscriptionCancelled:
                 _stopped(job, lease)
+            except Outdated:
+                begins_anew(job)
     except commit.LeaseLost:
         logger.warning("%s is no longer ours; its result is dropped", job)
     except (Exception, TimeLimit) as error:
@@ -49,10 +55,16 @@ def run_transcription(job: Job) -> None:
             raise
 
 
-def _transcribe(job: Job, scratch: Path, lease: Lease) -> None:
+def _transcribe(job: Job, lease: Lease) -> None:
+    with _scratch(job) as scratch:
+        _transcribe_in(scratch, job, lease)
+
+
+def _transcribe_in(scratch: Path, job: Job, lease: Lease) -> None:
     started = time.monotonic()
     options = TranscriptionOptions(**job.options)
-    connector = engines.connector(system.current())
+    policy = system.current()
+    connector = engines.connector(policy)
     commit.began(job)
     require_transcription_budget(job.owner)
     audio = stages.prepare(job, scratch, connector, lease)
@@ -72,6 +84,7 @@ def _transcribe(job: Job, scratch: Path, lease: Lease) -> None:
             processing_seconds=round(time.monotonic() - started, 3),
             embeddings=voices.embeddings,
             warnings=audio.warnings + voices.warnings,
+            texts=after_transcription(job.recording, system=policy),
         ),
     )
 

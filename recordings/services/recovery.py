@@ -34,7 +34,7 @@ def _requeue(job: Job) -> bool:
         still_expired = Job.objects.expired(timezone.now()).filter(claim_token=job.claim_token)
         if job.cancel_requested:
             if still_expired.update(status=Job.Status.CANCELLED, finished_at=timezone.now()):
-                rest_cancelled(job.recording)
+                rest_cancelled(job)
                 _discard_scratch(job)
             return False
         if not still_expired.update(
@@ -44,7 +44,8 @@ def _requeue(job: Job) -> bool:
             lease_expires_at=None,
         ):
             return False
-        Recording.objects.filter(pk=job.recording_id).update(status=Recording.Status.PENDING)
+        if job.lane == Job.Lane.GPU:
+            Recording.objects.filter(pk=job.recording_id).update(status=Recording.Status.PENDING)
     _discard_scratch(job)
     logger.warning("%s lost its worker and waits again", job)
     return True

@@ -17,7 +17,7 @@ from organizing.models import Folder, Tag
 from recordings import storage
 from recordings.audio import media
 from recordings.models import Recording
-from recordings.models.recording import TITLE_PREFIX
+from recordings.models.recording import placeholder_title
 from recordings.pipeline.options import Hints, resolve
 from recordings.services.filing import attach, target_folder, usable_tags
 from recordings.services.processing import new_job
@@ -102,7 +102,7 @@ def create_recording(*, by: User, upload: Upload) -> CreatedRecording:
         key = storage.keep(audio.path, storage.new_key(owner_id=by.pk, extension=audio.extension))
     recording = Recording(
         owner=by,
-        title=upload.title or f"{TITLE_PREFIX}{upload.filename}"[:200],
+        title=upload.title or placeholder_title(upload.filename),
         notes=upload.notes,
         meeting_date=upload.meeting_date
         or upload.file_last_modified

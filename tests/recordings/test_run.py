@@ -51,7 +51,8 @@ def diarizer(monkeypatch: pytest.MonkeyPatch) -> FakeDiarizer:
 
 @pytest.fixture
 def job(alice: User, tmp_path: Path, connector: FakeConnector, diarizer: FakeDiarizer) -> Job:
-    """Six seconds of audio, three windows, waiting."""
+    """Six seconds of audio, three windows, waiting; nothing to be made of the transcript."""
+    User.objects.update(auto_summarization=False)
     key = storage.keep(
         tone(tmp_path / "tone.wav", seconds=6), storage.new_key(owner_id=1, extension=".wav")
     )

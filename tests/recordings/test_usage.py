@@ -227,7 +227,7 @@ class TestBudget:
         assert response.status_code == 200, response.content
         work("gpu")
         recording.refresh_from_db()
-        assert (recording.status, recording.error_message) == (Recording.Status.COMPLETED, None)
+        assert (recording.status, recording.error_message) == (Recording.Status.SUMMARIZING, None)
         assert used() == [("alice", "fake", 122, 1)]
 
     def test_the_console_says_why_it_does_not_retry(

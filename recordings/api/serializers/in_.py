@@ -291,6 +291,14 @@ class TranscribeSerializer(serializers.Serializer):
         return Hints(**self.validated_data)
 
 
+class SummarizeSerializer(serializers.Serializer):
+    custom_prompt = OptionalTextField(
+        max_length=HINTS_MAX_LENGTH,
+        help_text="What the summary should look at, instead of what tags, folder, owner and "
+        "operator say. {{ name }} is filled in from the recording's prompt_variables.",
+    )
+
+
 class TranscriptQuerySerializer(serializers.Serializer):
     format = serializers.ChoiceField(
         choices=["json", "text", "srt", "vtt"],

@@ -66,6 +66,15 @@ class CalendarEventSerializer(serializers.Serializer):
     end_datetime = UtcDateTimeField(allow_null=True)
     description = serializers.CharField(allow_null=True)
     location = serializers.CharField(allow_null=True)
+    attendees = serializers.ListField(
+        child=serializers.CharField(), help_text="Names, as they were said."
+    )
+    reminder_minutes = serializers.IntegerField(help_text="Before the start; 0: none.")
+
+
+# Otherwise the answer of an action on one recording would be described as an array.
+class EventListSerializer(serializers.Serializer):
+    events = CalendarEventSerializer(many=True)
 
 
 class CopySerializer(serializers.Serializer):
@@ -147,9 +156,24 @@ class TranscriptSerializer(serializers.Serializer):
     content = serializers.CharField(required=False)
 
 
+class SummaryMetaSerializer(serializers.Serializer):
+    """What made a summary, and of how much of the transcript."""
+
+    model = serializers.CharField(allow_null=True, help_text="null where none was used.")
+    sections = serializers.IntegerField(help_text="In how many parts it was read.")
+    input_chars = serializers.IntegerField(help_text="Characters of the transcript.")
+    covered_chars = serializers.IntegerField(help_text="Those of them that were read.")
+    extractive = serializers.BooleanField(
+        help_text="true: key sentences of the transcript, picked without a language model."
+    )
+
+
 class SummarySerializer(serializers.Serializer):
     summary = serializers.CharField(allow_null=True)
     has_summary = serializers.BooleanField()
+    summary_meta = SummaryMetaSerializer(
+        allow_null=True, help_text="null without a summary, and for one that a person wrote."
+    )
 
 
 class NotesSerializer(serializers.Serializer):

@@ -87,8 +87,15 @@ class SummaryViewSet(ScopedViewSet):
 
     @extend_schema(summary="Read the summary", responses=out.SummarySerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
-        summary = self.get_object().summary
-        return Response({"summary": summary, "has_summary": bool(summary)})
+        recording = self.get_object()
+        summary = recording.summary
+        return Response(
+            {
+                "summary": summary,
+                "has_summary": bool(summary),
+                "summary_meta": recording.summary_meta,
+            }
+        )
 
     @extend_schema(
         summary="Replace the summary",
