@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo run test stress fuzz lint bench
+.PHONY: help demo run test stress fuzz lint bench chromium
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## Start everything, transcribe FILE (default samples/
 run: $(VENV)/.installed  ## Server and clusters until Ctrl-C; the first time it prints login and token
 	@exec $(BIN)/python -m speakr_site.start all
 
-test: $(VENV)/.installed-dev  ## The test suite on SQLite, then on a real PostgreSQL
+test: $(VENV)/.installed-dev chromium  ## The test suite on SQLite, then on a real PostgreSQL
 	$(BIN)/python -m pytest -q -m "not stress"
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress"
 
@@ -42,6 +42,16 @@ bench: $(VENV)/.installed-dev  ## The figures that the README quotes
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.upload
 	$(BIN)/python -m benchmarks.api
+
+# What the tests of pages drive; where it cannot be had, they are skipped and say so.
+chromium:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then exit 0; fi >/dev/null; \
+	if [ "$$(uname)" = Linux ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium, which the tests of pages drive."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null && exit 0; \
+	fi; \
+	echo "There is no chromium, so pages are not tried in a browser. On Debian: apt-get install chromium"
 
 $(VENV)/.made:
 	@for python in $(PYTHON) python3.12 python3.11 python3; do \

@@ -1,15 +1,39 @@
-"""Forms of the console that write through services."""
+"""Forms of the console that write through services, and the log-in, which the pages share."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPasswordForm
 from django.contrib.auth import forms as auth_forms
 
-from accounts.models import User
-from accounts.services import set_password
+from accounts.models import ADDRESS_LENGTH, EMAIL_TAKEN, User
+from accounts.services import change_password, set_password
+
+
+class LoginForm(auth_forms.AuthenticationForm):
+    """One sentence for every way to fail."""
+
+    username = auth_forms.UsernameField(
+        label="User name or e-mail",
+        max_length=ADDRESS_LENGTH,
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
+    error_messages = {
+        "invalid_login": "Name, e-mail or password is wrong, or this account may not log in here."
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Django shortens the field to a user name's length.
+        field = self.fields["username"]
+        field.max_length = field.widget.attrs["maxlength"] = ADDRESS_LENGTH
+
+
+class ConsoleLoginForm(LoginForm, AdminAuthenticationForm):
+    """Of staff."""
 
 
 class UniqueEmail(forms.ModelForm):
@@ -18,7 +42,7 @@ class UniqueEmail(forms.ModelForm):
     def clean_email(self) -> str:
         email = User.objects.normalize_email(self.cleaned_data["email"])
         if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError("A user with that e-mail exists already.")
+            raise forms.ValidationError(EMAIL_TAKEN)
         return email
 
 
@@ -37,7 +61,7 @@ class OwnPasswordForm(DjangoOwnPasswordForm):
     """One's own, with the current one."""
 
     def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002
-        set_password(user=self.user, password=self.cleaned_data["new_password1"], by=self.user)
+        change_password(user=self.user, password=self.cleaned_data["new_password1"])
         return self.user
 
 

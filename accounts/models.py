@@ -13,7 +13,8 @@ from typing import Self
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, OuterRef, Prefetch, Subquery
+from django.db.models import Case, Count, OuterRef, Prefetch, Q, Subquery, When
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from accounts.validators import (
@@ -22,21 +23,25 @@ from accounts.validators import (
     validate_transcription_language,
     validate_ui_language,
 )
+from speakr_site.core.ledger import Claimable, LedgerQuerySet
 
 TOKEN_BYTES = 32
 TOKEN_NAME = "Unnamed Token"
 # A hundred years: beyond some millions of days a date leaves the calendar.
 TOKEN_MAX_DAYS = 36_500
 LAST_USED_PRECISION = timedelta(minutes=1)
+ADDRESS_LENGTH = 120
+EMAIL_TAKEN = "A user with that e-mail exists already."
 
 
 class PeopleManager(UserManager):
     def named(self, text: str) -> User | None:
         """The active person with exactly this e-mail, in any case, or this user name. An e-mail
-        wins: somebody else may have taken it as a user name.
+        wins: somebody else may have taken it as a user name. One query.
         """
-        active = self.filter(is_active=True)
-        return active.filter(email__iexact=text).first() or active.filter(username=text).first()
+        has_email = Q(email__iexact=text)
+        found = self.filter(has_email | Q(username=text), is_active=True)
+        return found.order_by(Case(When(has_email, then=0), default=1)).first()
 
 
 class User(AbstractUser):
@@ -53,13 +58,16 @@ class User(AbstractUser):
         validators=[AbstractUser.username_validator],
         error_messages={"unique": "A user with that name already exists."},
     )
-    email = models.EmailField(max_length=120, unique=True)
+    email = models.EmailField(max_length=ADDRESS_LENGTH)
     name = models.CharField(max_length=100, null=True, blank=True)
     job_title = models.CharField(max_length=100, null=True, blank=True)
     company = models.CharField(max_length=100, null=True, blank=True)
     email_verified = models.BooleanField(default=False)
     can_share_publicly = models.BooleanField(default=True)
     sso_provider = models.CharField(max_length=60, null=True, blank=True, editable=False)
+    reset_mailed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a mail with a link for a new password was begun."
+    )
 
     ui_language = models.CharField(
         max_length=10, null=True, blank=True, default="en", validators=[validate_ui_language]
@@ -110,6 +118,14 @@ class User(AbstractUser):
     objects = PeopleManager()
 
     REQUIRED_FIELDS = ["email"]
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            # Upper and not Lower: Django compares so, and PostgreSQL then uses the index.
+            models.UniqueConstraint(
+                Upper("email"), name="email_once_in_any_case", violation_error_message=EMAIL_TAKEN
+            )
+        ]
 
     @property
     def is_admin(self) -> bool:
@@ -178,7 +194,7 @@ class ApiTokenQuerySet(models.QuerySet):
     def usable(self) -> Self:
         """Neither revoked nor expired, and its person is active."""
         return self.filter(
-            models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()),
+            Q(expires_at=None) | Q(expires_at__gt=timezone.now()),
             revoked_at=None,
             user__is_active=True,
         )
@@ -234,6 +250,30 @@ class ApiToken(models.Model):
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > LAST_USED_PRECISION:
             ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+class ResetRequestQuerySet(LedgerQuerySet):
+    def claim_next(self, *, seconds: int) -> ResetRequest | None:
+        """Takes the one that is due longest, or nothing. Safe from any number of workers."""
+        while True:
+            row = self.available(timezone.now()).order_by("available_at", "pk").first()
+            if row is None or self.claim(row, seconds=seconds):
+                return row
+
+
+class ResetRequest(Claimable):
+    """Somebody typed this to be sent a link for a new password. Gone once it is answered, or once
+    it is clear that there is nobody to answer.
+    """
+
+    address = models.CharField(max_length=ADDRESS_LENGTH)
+    requested_at = models.DateTimeField(auto_now_add=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+
+    objects = ResetRequestQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"reset request {self.pk}"
 
 
 def new_secret() -> str:

@@ -11,6 +11,11 @@ from django.db.models.lookups import IsNull
 
 from accounts.models import Membership, User
 
+# What a group's tag or folder opens to the group's admins, to read and to change, and what to all
+# of its members, to read: `opening_to` and `openings` state the same rule from both sides.
+OPEN_TO_ADMINS = Q(auto_share_on_apply=True) | Q(share_with_group_lead=True)
+OPEN_TO_MEMBERS = Q(auto_share_on_apply=True)
+
 
 def theirs(user: User, path: str = "") -> Q:
     """A person's own, and those of the groups that they are in. `path`: how a row leads to the
@@ -36,13 +41,34 @@ class ShelfQuerySet(models.QuerySet):
         """Those of groups that open what is filed under them to `user`: to all members, who may
         read, or to the group's admins, who may change it too.
         """
-        memberships = Membership.objects.filter(user=user)
-        administered = memberships.filter(role=Membership.Role.ADMIN)
-        to_lead = Q(auto_share_on_apply=True) | Q(share_with_group_lead=True)
-        opened = Q(group__in=administered.values("group")) & to_lead
+        is_admin = Q(group__memberships__role=Membership.Role.ADMIN)
+        opened = is_admin & OPEN_TO_ADMINS
         if not to_edit:
-            opened |= Q(group__in=memberships.values("group"), auto_share_on_apply=True)
-        return self.filter(opened)
+            opened |= OPEN_TO_MEMBERS
+        # One call, so that every condition is about the same membership. Joined: a database then
+        # goes from the person to their groups and on; out of `IN` it would look at every shelf.
+        return self.filter(opened, group__memberships__user=user)
+
+    def openings(self) -> models.QuerySet:
+        """A plain dict for each of them and each person to whom it opens what is filed under it,
+        as far as they are active: `id`, `name`, `group_name`, `user_id`, `username`, `can_edit`,
+        `joined_at`.
+        """
+        member = "group__memberships"
+        is_admin = Q(**{f"{member}__role": Membership.Role.ADMIN})
+        # One call, so that every condition is about the same membership.
+        opened = self.filter(
+            is_admin & OPEN_TO_ADMINS | OPEN_TO_MEMBERS, **{f"{member}__user__is_active": True}
+        )
+        return opened.order_by().values(
+            "id",
+            "name",
+            group_name=F("group__name"),
+            user_id=F(f"{member}__user"),
+            username=F(f"{member}__user__username"),
+            can_edit=Case(When(is_admin, then=True), default=False),
+            joined_at=F(f"{member}__joined_at"),
+        )
 
     def described_for(self, user: User) -> Self:
         """With `user_role` (None for a person's own, and outside of the group) and `can_edit`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -15,15 +16,16 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.forms import OwnPasswordForm
+from accounts.forms import ConsoleLoginForm, OwnPasswordForm
+from accounts.pages.attempts import CountsGuesses, too_many
 from recordings.models import Job, Recording
 from recordings.services.lanes import healthy_lanes
 from recordings.services.retention import brake
 from speakr_site.core import attempts
+from speakr_site.core.errors import NotAllowed
 from speakr_site.core.models import Canary
 
 FAILURES_SHOWN = timedelta(days=1)
-LOGIN_GROUP = "logins"
 
 # Section: the models in it by label, in order, or whole apps by name.
 SECTIONS = {
@@ -39,6 +41,7 @@ SECTIONS = {
 class SpeakrAdminSite(admin.AdminSite):
     site_header = site_title = "Speakr"
     index_title = "Overview"
+    login_form = ConsoleLoginForm
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
         """Our sections instead of apps, except on an app's own page; what is in none comes last."""
@@ -72,18 +75,16 @@ class SpeakrAdminSite(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Passwords can be guessed: after too many failures an address has to wait."""
+        """Passwords can be guessed: after too many failures, here or on the pages, an address has
+        to wait.
+        """
         tries = request.method == "POST"
-        if tries and (wait := attempts.must_wait(request, LOGIN_GROUP)):
-            return HttpResponse(
-                f"Too many failed attempts; try again in {wait} seconds.",
-                status=429,
-                headers={"Retry-After": str(wait)},
-                content_type="text/plain",
-            )
+        if tries and (wait := attempts.must_wait(request, attempts.PASSWORDS)):
+            return too_many(request, wait)
         response = super().login(request, extra_context)
-        if tries and not request.user.is_authenticated:
-            attempts.failed(request, LOGIN_GROUP)
+        # Who is logged in already may guess at somebody else's.
+        if tries and response.status_code != HTTPStatus.FOUND:
+            attempts.failed(request, attempts.PASSWORDS)
         return response
 
     def password_change(
@@ -91,11 +92,23 @@ class SpeakrAdminSite(admin.AdminSite):
     ) -> HttpResponse:
         """As Django's, with a form that ends the person's tokens too."""
         request.current_app = self.name
-        return PasswordChangeView.as_view(
-            form_class=OwnPasswordForm,
+        return OwnPasswordView.as_view(
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )(request)
+
+
+class OwnPasswordView(CountsGuesses, PasswordChangeView):
+    form_class = OwnPasswordForm
+    guessed = "old_password"
+
+    def form_valid(self, form: OwnPasswordForm) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except NotAllowed as error:
+            # Errors of no field are not shown by Django's template.
+            form.add_error("old_password", str(error))
+            return self.form_invalid(form)
 
 
 def overview() -> dict[str, Any]:
@@ -110,7 +123,7 @@ def overview() -> dict[str, Any]:
             "name": name,
             "stamped_at": canaries.get(name),
             "is_healthy": name in healthy,
-            "has_jobs": name in settings.LANE_TASKS,
+            "has_jobs": name in Job.Lane.values,
             **{key: jobs.get(name, {}).get(key, 0) for key in ("waiting", "running", "failed")},
         }
         for name in names

@@ -4,7 +4,9 @@ changes while the server runs is not here but in core/system.py.
 
 from __future__ import annotations
 
+from email.utils import formataddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -56,6 +58,7 @@ TIME_ZONE = env.zone("TIME_ZONE", env.text("TZ", "UTC"))
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.NameOrEmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -67,9 +70,12 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
+LOGOUT_REDIRECT_URL = "login"
 
 INSTALLED_APPS = [
     "speakr_site.apps.SpeakrAdminConfig",
+    # Before Django's: its changepassword command is ours.
+    "accounts",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -83,7 +89,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "accounts",
     "organizing",
     "speakers",
     "recordings",
@@ -154,7 +159,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-FILE_UPLOAD_HANDLERS = ["recordings.api.upload_handler.HashingUploadHandler"]
+# Files come in by one route, which brings its own handler; no form of a page takes any.
+FILE_UPLOAD_HANDLERS: list[str] = []
 FILE_UPLOAD_PERMISSIONS = 0o640
 # All form fields of a request together, or one JSON body; files do not count.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
@@ -240,6 +246,24 @@ ENABLE_PUBLIC_SHARING = env.flag("ENABLE_PUBLIC_SHARING", default=True)
 PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
 if PUBLIC_URL and not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured("PUBLIC_URL must begin with http:// or https://.")
+# Of a link in a mail, in seconds.
+PASSWORD_RESET_TIMEOUT = 3600
+
+# Mail
+EMAIL_HOST = env.text("SMTP_HOST")
+EMAIL_PORT = env.integer("SMTP_PORT", 587, minimum=1, maximum=65535)
+EMAIL_HOST_USER = env.text("SMTP_USERNAME")
+EMAIL_HOST_PASSWORD = env.secret("SMTP_PASSWORD")
+EMAIL_USE_SSL = env.flag("SMTP_USE_SSL", default=False)
+EMAIL_USE_TLS = env.flag("SMTP_USE_TLS", default=True) and not EMAIL_USE_SSL
+# Of each step of a conversation with the mail server, in seconds.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = formataddr(
+    (
+        env.text("SMTP_FROM_NAME", "Speakr"),
+        env.text("SMTP_FROM_ADDRESS", f"noreply@{urlsplit(PUBLIC_URL).hostname or 'localhost'}"),
+    )
+)
 
 # Queue: rows are the truth and django-q2 only rings the bell, so a message may be lost or doubled
 # at no cost.
@@ -284,13 +308,18 @@ Q_CLUSTER = {
     },
 }
 # What a bell runs. Dotted paths, so that services can ring without importing tasks.
-LANE_TASKS = {"gpu": "recordings.tasks.work", "text": "recordings.tasks.work"}
+LANE_TASKS = {
+    "gpu": "recordings.tasks.work",
+    "text": "recordings.tasks.work",
+    "speakr": "accounts.tasks.work",
+}
 # name: (function, arguments, lane, minutes between two runs)
 SCHEDULES = {
     "canary speakr": ("speakr_site.core.queue.stamp", ("speakr",), "speakr", 1),
     "canary gpu": ("speakr_site.core.queue.stamp", ("gpu",), "gpu", 1),
     "canary text": ("speakr_site.core.queue.stamp", ("text",), "text", 1),
     "sweep": ("recordings.tasks.sweep", (), "speakr", 1),
+    "mail": ("accounts.tasks.work", ("speakr",), "speakr", 1),
     "sweep orphans": ("recordings.tasks.sweep_orphans", (), "speakr", 60),
     "retention": ("recordings.tasks.retain", (), "speakr", 15),
 }

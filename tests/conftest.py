@@ -16,6 +16,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import Group, Membership, User
 
+pytest_plugins = ["tests.browser"]
+
 Api = Callable[[User | None], APIClient]
 
 REPOSITORY = Path(__file__).resolve().parent.parent

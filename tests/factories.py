@@ -6,7 +6,14 @@ from typing import Any
 
 from accounts.models import Group, User
 from organizing.models import Folder, Tag
-from recordings.models import Job, Recording, RecordingSpeaker, Transcript
+from recordings.models import (
+    Job,
+    PublicLink,
+    Recording,
+    RecordingSpeaker,
+    Share,
+    Transcript,
+)
 
 SEGMENTS = [
     {"speaker": "SPEAKER_00", "start": 0.0, "end": 2.5, "text": "Hello everyone."},
@@ -55,3 +62,12 @@ def make_tag(*, owner: User | None = None, group: Group | None = None, **columns
 def make_folder(*, owner: User | None = None, group: Group | None = None, **columns: Any) -> Folder:
     """Of a person or of a group."""
     return Folder.objects.create(**{"owner": owner, "group": group, "name": "Clients", **columns})
+
+
+def make_share(*, recording: Recording, user: User, can_edit: bool = False) -> Share:
+    """Counts while ENABLE_INTERNAL_SHARING is on."""
+    return Share.objects.create(recording=recording, user=user, can_edit=can_edit)
+
+
+def make_public_link(*, recording: Recording, **columns: Any) -> PublicLink:
+    return PublicLink.objects.create(recording=recording, **columns)

@@ -31,7 +31,7 @@ MAY_IMPORT = {
 LAYERS = [
     {"api", "pages", "admin", "management", "tasks", "receivers", "apps"},
     {"services"},
-    {"pipeline", "llm", "engines", "connectors", "exports", "engine_host", "engine_child"},
+    {"pipeline", "engines", "connectors", "exports", "llm", "engine_host", "engine_child"},
     {"models", "querysets", "storage", "audio", "diarization", "voices"},
 ]
 # The pipeline's writes and the services' share the rules of a recording at rest.
@@ -40,7 +40,10 @@ LAYER_EXCEPTIONS = {
     ("recordings/pipeline/commit_texts.py", "recordings.services.processing"),
 }
 
-HEAVY = {"torch", "faster_whisper", "onnxruntime", "pyannote", "ctranslate2", "av", "scipy"}
+HEAVY = {
+    "torch", "faster_whisper", "onnxruntime", "pyannote", "ctranslate2", "av", "scipy", "sumy",
+    "nltk", "yake", "networkx",
+}  # fmt: skip
 # Only ever imported by a child process.
 CHILD_FILES = ("recordings/engine_child", "recordings/engine_whisper", "recordings/audio/")
 
@@ -51,6 +54,11 @@ PURE = (
     "recordings/pipeline/sentences.py",
     "recordings/pipeline/stitch.py",
     "recordings/exports/",
+    "recordings/llm/extractive.py",
+    "recordings/llm/prompts.py",
+    "recordings/llm/replies.py",
+    "recordings/llm/schemas.py",
+    "recordings/llm/sections.py",
     "recordings/retention.py",
     "speakers/voices.py",
     "speakers/diarization/",

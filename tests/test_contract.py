@@ -29,7 +29,14 @@ from speakers.models import Speaker
 from speakr_site.core.api.openapi import examples, examples_of, operations
 from speakr_site.core.api.schema import document
 from tests.conftest import REPOSITORY
-from tests.factories import make_folder, make_job, make_recording, make_tag, make_transcript
+from tests.factories import (
+    make_folder,
+    make_job,
+    make_recording,
+    make_share,
+    make_tag,
+    make_transcript,
+)
 from tests.recordings.api.uploading import wav
 
 pytestmark = pytest.mark.django_db
@@ -59,8 +66,10 @@ OURS = {
     "patch /users/me": {"preferences.timezone"},
     "post /recordings/upload": {"warnings", "duplicate_warning"},
     "get /recordings/{id}/status": {"progress", "stage", "eta_seconds", "warnings"},
-    # S leaves them out of the example, I has them: include (contract 8.0).
-    "get /recordings/{id}": {"tags"},
+    # Of somebody else's recording; tags: S leaves them out of the example, I has them: include
+    # (contract 8.0).
+    "get /recordings": {"recordings.shared_by", "recordings.can_edit"},
+    "get /recordings/{id}": {"tags", "shared_by", "can_edit"},
     # Only for operators (contract 6).
     "get /stats": {"users"},
     # Extra fields that tags take and return (contract 18).
@@ -354,6 +363,23 @@ def test_the_details_of_a_recording_that_has_nothing_yet(client: APIClient, alic
     check("get /recordings", client.get("/api/v1/recordings"))
 
 
+def test_a_recording_of_somebody_else_has_two_keys_more(
+    api: Callable[[User], APIClient], full: Recording, carol: User, settings: Any
+) -> None:
+    settings.ENABLE_INTERNAL_SHARING = True
+    own = make_recording(owner=carol)
+    make_share(recording=full, user=carol, can_edit=True)
+    client = api(carol)
+    listed = check("get /recordings", client.get("/api/v1/recordings?scope=all"))["recordings"]
+    theirs = {item["id"]: item for item in listed}
+    for name in ("get /recordings/{id}", "get /recordings"):
+        for recording, more in ((own, {}), (full, {"shared_by": "alice", "can_edit": True})):
+            item = theirs[recording.pk]
+            if name != "get /recordings":
+                item = check(name, client.get(f"/api/v1/recordings/{recording.pk}"))
+            assert {key: item[key] for key in ("shared_by", "can_edit") if key in item} == more
+
+
 def test_the_status(client: APIClient, full: Recording) -> None:
     for job in ({}, {"status": "running"}):
         full.jobs.all().delete()
@@ -418,6 +444,50 @@ def test_the_tags_of_a_recording(client: APIClient, full: Recording, alice: User
     assert (len(answer["added_tags"]), len(answer["errors"])) == (1, 1)
     check("post /recordings/{id}/tags", client.post(url, {"tag_id": tag.pk}))
     check("delete /recordings/{id}/tags/{tag_id}", client.delete(f"{url}/{tag.pk}"))
+
+
+def test_the_shares(
+    client: APIClient, full: Recording, bob: User, dana: User, group: Group, settings: Any
+) -> None:
+    settings.ENABLE_INTERNAL_SHARING = True
+    body, url = body_of("post /recordings/{id}/shares"), f"/api/v1/recordings/{full.pk}/shares"
+    given = check("post /recordings/{id}/shares", client.post(url, body), 201)
+    assert (
+        given.items() >= {"username": body["user"], "can_edit": False, "source": "manual"}.items()
+    )
+    again = client.post(url, {**body, "can_edit": True})
+    assert check("post /recordings/{id}/shares", again)["can_edit"] is True
+    tag = make_tag(group=group, auto_share_on_apply=True)
+    RecordingTag.objects.create(recording=full, tag=tag, position=1)
+    full.folder = make_folder(group=group, auto_share_on_apply=True)
+    full.save()
+    shares = check("get /recordings/{id}/shares", client.get(url))["shares"]
+    assert {(share["username"], share["source"]) for share in shares} == {
+        *(("bob", source) for source in ("manual", "tag", "folder")),
+        *(("dana", source) for source in ("tag", "folder")),
+    }
+    assert client.delete(f"{url}/{bob.pk}").status_code == 204
+    refused = client.delete(f"{url}/{bob.pk}")
+    assert refused.status_code == 409
+    described = OPERATIONS["delete /recordings/{id}/shares/{user_id}"]["responses"]["409"]
+    assert_as_described(described, refused.json())
+
+
+def test_the_public_link(client: APIClient, full: Recording, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://speakr.example.com"
+    operation, url = "/recordings/{id}/public-link", f"/api/v1/recordings/{full.pk}/public-link"
+    body = body_of(f"post {operation}", expires_at="2999-02-01T00:00:00Z")
+    made = check(f"post {operation}", client.post(url, body), 201)
+    told = {"has_password": True, **{key: body[key] for key in body if key != "password"}}
+    assert made.items() >= told.items()
+    assert check(f"post {operation}", client.post(url, {"password": None})) == {
+        **made,
+        "has_password": False,
+    }
+    assert check(f"get {operation}", client.get(url))["url"] == made["url"]
+    assert re.fullmatch(r"https://speakr\.example\.com/s/[\w-]{22,}", made["url"])
+    assert client.delete(url).status_code == 204
+    assert client.get(url).status_code == 404
 
 
 def test_the_folders(client: APIClient, full: Recording, group: Group) -> None:

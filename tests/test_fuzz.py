@@ -22,6 +22,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
+from django.test import override_settings
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis import Response
@@ -34,12 +36,20 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.models import Group, Membership, User
 from accounts.services import issue_token
-from recordings.models import RecordingTag, TranscriptTemplate
+from recordings.models import Recording, RecordingTag, TranscriptTemplate
 from speakers.models import Speaker
 from speakr_site.core.api.openapi import operations
 from speakr_site.core.api.schema import document
 from speakr_site.wsgi import application
-from tests.factories import make_folder, make_recording, make_tag, make_transcript
+from tests.conftest import make_user
+from tests.factories import (
+    make_folder,
+    make_public_link,
+    make_recording,
+    make_share,
+    make_tag,
+    make_transcript,
+)
 from tests.recordings.api.uploading import wav
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +71,8 @@ IDS = {
     "user_id": "people",
     "recording_ids": "recordings",
 }
+# People that bodies name.
+NAMES = ("bob", "carol", "dana", "erin@example.com")
 
 # Half of the files can be decoded.
 schemathesis.openapi.format("binary", st.one_of(st.just(wav()), st.binary(max_size=200)))
@@ -124,8 +136,11 @@ def token(alice: User) -> str:
 
 
 @pytest.fixture
-def rows(alice: User, bob: User, carol: User, group: Group) -> Rows:
-    """Ids by kind: most are Alice's, one is somebody else's."""
+def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
+    """Ids by kind: most are Alice's, one is somebody else's. Of the recordings one is shared with
+    Bob and Carol, one is opened by the group's tag, and Carol's is shared with Alice.
+    """
+    make_user("erin")
     Membership.objects.filter(user=alice).update(role=Membership.Role.ADMIN)
     recordings = []
     for owner in (alice, alice, carol):
@@ -134,7 +149,7 @@ def rows(alice: User, bob: User, carol: User, group: Group) -> Rows:
         make_transcript(recording=recordings[-1])
     recordings.append(make_recording(owner=alice, audio_key="", status="FAILED"))
     owners = ({"owner": alice}, {"group": group}, {"owner": carol})
-    tags = [make_tag(**owner) for owner in owners]
+    tags = [make_tag(**owner, auto_share_on_apply=True) for owner in owners]
     folders = [make_folder(**owner) for owner in owners]
     names = ((alice, "John Doe"), (alice, "Jane Smith"), (carol, "Jane Smith"))
     speakers = [Speaker.objects.create(owner=owner, name=name) for owner, name in names]
@@ -146,17 +161,28 @@ def rows(alice: User, bob: User, carol: User, group: Group) -> Rows:
     recordings[0].save()
     for recording in recordings[:2]:
         RecordingTag.objects.create(recording=recording, tag=tags[0], position=0)
+    RecordingTag.objects.create(recording=recordings[1], tag=tags[1], position=1)
+    Recording.objects.update(completed_at=timezone.now())
+    for recording, user in zip(recordings[:3], (bob, carol, alice), strict=True):
+        make_share(recording=recording, user=user, can_edit=True)
+    make_public_link(recording=recordings[0])
     made = {
         "recordings": recordings,
         "tags": tags,
         "folders": folders,
         "speakers": speakers,
         "groups": [group],
-        "people": [alice, bob],
+        "people": [alice, bob, carol],
         "transcript-templates": templates,
         "tokens": [issue_token(user=owner, name="phone")[0] for owner in (alice, alice, carol)],
     }
     return {kind: [row.pk for row in found] for kind, found in made.items()}
+
+
+@pytest.fixture
+def sharing() -> Iterator[None]:
+    with override_settings(ENABLE_INTERNAL_SHARING=True):
+        yield
 
 
 def address_of(case: schemathesis.Case) -> str:
@@ -166,9 +192,16 @@ def address_of(case: schemathesis.Case) -> str:
 
 
 def aimed(value: Any, kind: str | None, rows: Rows) -> Any:
-    """The value with most of its ids replaced by those of rows, so that requests get far."""
+    """The value with most of its ids and names of people replaced by those of rows, so that
+    requests get far.
+    """
     if isinstance(value, dict):
-        return {name: aimed(part, IDS.get(name, kind), rows) for name, part in value.items()}
+        return {
+            name: NAMES[len(part) % 5 - 1]
+            if name == "user" and isinstance(part, str) and len(part) % 5
+            else aimed(part, IDS.get(name, kind), rows)
+            for name, part in value.items()
+        }
     if isinstance(value, list):
         return [aimed(part, kind, rows) for part in value]
     if kind is None or isinstance(value, bool):
@@ -189,12 +222,14 @@ def test_every_answer_is_described(
     case.path_parameters = aimed(case.path_parameters, kind, rows)
     case.query = aimed(case.query, None, rows)
     case.body = aimed(case.body, None, rows)
-    # In one of four requests, folders are switched off.
+    # In one of four requests folders are switched off, and in other ones sharing.
     sent = repr((case.path_parameters, case.query, case.body))
-    config.enable_folders = crc32(sent.encode("utf-8", "replace")) % 4 != 0
+    number = crc32(sent.encode("utf-8", "replace"))
+    config.enable_folders = number % 4 != 0
+    switches = {"ENABLE_INTERNAL_SHARING": number % 8 > 1, "ENABLE_PUBLIC_SHARING": number % 8 > 1}
     # Addresses that failed to authenticate too often are held back.
     cache.clear()
-    with transaction.atomic():
+    with transaction.atomic(), override_settings(**switches):
         headers = {"Authorization": f"Bearer {token}"}
         response = case.call_and_validate(
             base_url=address_of(case), headers=headers, excluded_checks=EXCLUDED
@@ -212,7 +247,7 @@ def is_about_something_else(response: Response, case: schemathesis.Case) -> bool
 
 
 def test_what_was_made_is_there_and_what_was_deleted_is_gone(
-    token: str, rows: Rows, one_connection: None
+    token: str, rows: Rows, one_connection: None, sharing: None
 ) -> None:
     """Chains of requests: ids from one answer go into the next request."""
     headers = {"Authorization": f"Bearer {token}"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -20,17 +21,30 @@ from recordings.models import (
     Recording,
     RecordingSpeaker,
     RecordingTag,
+    Share,
     Transcript,
     TranscriptTemplate,
+    ViewerState,
 )
 from speakers.models import Speaker
-from tests.factories import SEGMENTS, make_recording
+from tests.factories import (
+    SEGMENTS,
+    make_folder,
+    make_recording,
+    make_share,
+    make_tag,
+    make_transcript,
+)
 from tests.routes import api_routes
 
 pytestmark = pytest.mark.django_db
 
 ROWS = 100
+NOW = datetime(2026, 1, 15, 10, tzinfo=UTC)
 RECORDINGS_BUDGET = 6
+# Besides: who owns them, what the caller keeps on them, which they may change, and which of their
+# folders the caller may know of.
+SHARED_BUDGET = 9
 LISTS = [route for route in api_routes() if route.action == "list"]
 
 
@@ -115,8 +129,56 @@ def add_tokens(owner: User, count: int) -> None:
         issue_token(user=owner, name="phone")
 
 
-FACTORIES: dict[str, Callable[[User, int], None]] = {
+def add_shares(owner: User, count: int) -> int:
+    """Half of them by hand, the others by tags of groups, each of a group of its own. Gives the id
+    of the recording.
+    """
+    recording, is_new = Recording.objects.get_or_create(owner=owner, defaults={"completed_at": NOW})
+    first = 0 if is_new else ROWS
+    people = add_people(range(first, first + count))
+    Share.objects.bulk_create(Share(recording=recording, user=user) for user in people[::2])
+    groups = Group.objects.bulk_create(Group(name=user.username) for user in people[1::2])
+    Membership.objects.bulk_create(
+        Membership(group=group, user=user) for group, user in zip(groups, people[1::2], strict=True)
+    )
+    tags = Tag.objects.bulk_create(
+        Tag(group=group, name="Ours", auto_share_on_apply=True) for group in groups
+    )
+    RecordingTag.objects.bulk_create(
+        RecordingTag(recording=recording, tag=tag, position=first + number)
+        for number, tag in enumerate(tags)
+    )
+    return recording.pk
+
+
+def add_people(numbers: Iterable[int]) -> list[User]:
+    return User.objects.bulk_create(
+        User(username=f"person{number}", email=f"person{number}@example.com") for number in numbers
+    )
+
+
+def add_shared(viewer: User, count: int) -> None:
+    """Recordings that others share with `viewer`, each in every way: another owner, a share, a tag
+    and a folder of a group of its own, a tag of the viewer's and what they keep on it.
+    """
+    first = Recording.objects.exclude(owner=viewer).count()
+    for owner in add_people(range(first, first + count)):
+        group = Group.objects.create(name=owner.username)
+        Membership.objects.create(group=group, user=viewer)
+        opening = {"group": group, "auto_share_on_apply": True}
+        recording = make_recording(
+            owner=owner, completed_at=NOW, folder=make_folder(**opening), notes="Theirs"
+        )
+        make_share(recording=recording, user=viewer, can_edit=bool(owner.pk % 2))
+        ViewerState.objects.create(recording=recording, user=viewer, is_highlighted=True)
+        tags = (make_tag(**opening), make_tag(owner=viewer, name=owner.username))
+        for position, tag in enumerate(tags):
+            RecordingTag.objects.create(recording=recording, tag=tag, position=position)
+
+
+FACTORIES: dict[str, Callable[[User, int], int | None]] = {
     "recordings": add_recordings,
+    "recordings/{pk}/shares": add_shares,
     "tags": partial(add_shelves, Tag),
     "folders": partial(add_shelves, Folder),
     "speakers": add_speakers,
@@ -127,8 +189,9 @@ FACTORIES: dict[str, Callable[[User, int], None]] = {
 
 
 @pytest.fixture(autouse=True)
-def _folders(db: None) -> None:
+def _folders_and_sharing(db: None, settings: Any) -> None:
     config.enable_folders = True
+    settings.ENABLE_INTERNAL_SHARING = True
 
 
 def queries(client: APIClient, url: str, **query: Any) -> list[str]:
@@ -139,17 +202,18 @@ def queries(client: APIClient, url: str, **query: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("route", LISTS, ids=str)
-def test_a_list_costs_the_same_for_one_row_and_for_a_hundred(
+def test_a_list_costs_the_same_for_two_rows_and_for_a_hundred(
     api: Callable[[User], APIClient], alice: User, route: Any
 ) -> None:
     assert route.path in FACTORIES, f"say in FACTORIES how rows of {route} are made"
     add, client = FACTORIES[route.path], api(alice)
-    add(alice, 1)
-    one = queries(client, route.url(), per_page=ROWS)
-    add(alice, ROWS - 1)
-    many = queries(client, route.url(), per_page=ROWS)
-    assert len(rows_of(client.get(route.url(), {"per_page": ROWS}).json())) == ROWS
-    assert len(many) == len(one), "\n".join(many)
+    # One of each kind that a list may mix.
+    url = route.url(add(alice, 2) or 1)
+    few = queries(client, url, per_page=ROWS)
+    add(alice, ROWS - 2)
+    many = queries(client, url, per_page=ROWS)
+    assert len(rows_of(client.get(url, {"per_page": ROWS}).json())) == ROWS
+    assert len(many) == len(few), "\n".join(many)
 
 
 def rows_of(answer: Any) -> list[Any]:
@@ -167,6 +231,36 @@ def test_a_list_of_recordings_stays_within_its_budget(
     add_recordings(alice, 3)
     asked = queries(api(alice), "/api/v1/recordings", **query)
     assert len(asked) <= RECORDINGS_BUDGET, "\n".join(asked)
+
+
+@pytest.mark.parametrize("scope", ["shared", "all"])
+def test_a_list_of_what_others_share_costs_the_same_for_one_and_for_ten(
+    api: Callable[[User], APIClient], alice: User, scope: str
+) -> None:
+    client = api(alice)
+    add_recordings(alice, 1)
+    asked = []
+    for more in (1, 1, 8):
+        add_shared(alice, more)
+        asked.append(queries(client, "/api/v1/recordings", scope=scope))
+    shown = client.get("/api/v1/recordings", {"scope": scope}).json()["recordings"]
+    assert len([item for item in shown if "shared_by" in item]) == 10
+    assert {len(each) for each in asked} == {len(asked[0])}, "\n".join(asked[-1])
+    assert len(asked[0]) <= SHARED_BUDGET, "\n".join(asked[0])
+
+
+@pytest.mark.parametrize("part", ["", "/status", "/transcript", "/notes", "/summary", "/speakers"])
+def test_what_others_share_costs_the_same_among_ten(
+    api: Callable[[User], APIClient], alice: User, part: str
+) -> None:
+    client = api(alice)
+    add_shared(alice, 1)
+    recording = Recording.objects.get()
+    make_transcript(recording=recording)
+    url = f"/api/v1/recordings/{recording.pk}{part}"
+    alone = queries(client, url)
+    add_shared(alice, 9)
+    assert len(queries(client, url)) == len(alone)
 
 
 def test_a_list_of_recordings_reads_no_transcript_and_no_text(

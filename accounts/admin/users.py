@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 
 from accounts.admin.groups import MembershipInline, WithMemberships
 from accounts.forms import AddUserForm, ChangeUserForm, PasswordForm
@@ -112,6 +114,19 @@ class UserAdmin(WithMemberships, auth_admin.UserAdmin):
     ) -> None:
         changed = form.changed_data if change else []
         store_as_operator(user=obj, changed=changed, by=request.user)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """One's own e-mail takes the current password; the account's page asks for it."""
+        own = ["email"] if obj == request.user else []
+        return [*super().get_readonly_fields(request, obj), *own]
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponseBase:
+        """One's own takes the current one."""
+        if id == str(request.user.pk):
+            return redirect("admin:password_change")
+        return super().user_change_password(request, id, form_url)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -11,11 +11,20 @@ from accounts.services.groups import (
     require_operator,
 )
 from accounts.services.people import (
+    change_email,
+    change_password,
     ensure_user,
+    reset_password,
     set_auto_summarization,
     set_password,
     store_as_operator,
     update_profile,
+)
+from accounts.services.resets import (
+    answer_requests,
+    request_reset,
+    reset_tokens,
+    resets_are_offered,
 )
 from accounts.services.tokens import (
     end_tokens,
@@ -27,6 +36,9 @@ from accounts.services.tokens import (
 
 __all__ = [
     "add_member",
+    "answer_requests",
+    "change_email",
+    "change_password",
     "change_role",
     "create_group",
     "delete_group",
@@ -37,8 +49,12 @@ __all__ = [
     "rename_group",
     "rename_token",
     "replace_token",
+    "request_reset",
     "require_group_admin",
     "require_operator",
+    "reset_password",
+    "reset_tokens",
+    "resets_are_offered",
     "revoke_token",
     "set_auto_summarization",
     "set_password",

@@ -1,4 +1,4 @@
-"""Every write about a person: who they are, what they prefer, their password."""
+"""Every write about a person: who they are, what they prefer, what lets them in."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from accounts.models import User
+from accounts.models import EMAIL_TAKEN, User
 from accounts.services.tokens import end_tokens
 from speakr_site.core.audit import record_audit
+from speakr_site.core.errors import Conflict, NotAllowed
 
+CHANGED_MEANWHILE = "The password or e-mail of this account has just been changed"
 DOORS = ("username", "email", "is_active", "is_staff", "is_superuser", "user_permissions")
 
 
@@ -36,9 +38,9 @@ def ensure_user(
         is_staff=is_admin,
         is_superuser=is_admin,
     )
-    user.full_clean(exclude=["password"])
+    user.full_clean(exclude=["password"], validate_constraints=False)
     if User.objects.filter(email__iexact=email).exists():
-        raise ValidationError({"email": "A user with that e-mail exists already."})
+        raise ValidationError({"email": EMAIL_TAKEN})
     validate_password(password, user)
     user.set_password(password)
     user.save()
@@ -65,12 +67,59 @@ def set_auto_summarization(*, user: User, enabled: bool) -> None:
 
 
 @transaction.atomic
-def set_password(*, user: User, password: str | None, by: User) -> None:
-    """Ends every token, and every session: those know the password's hash (Django).
+def set_password(
+    *, user: User, password: str | None, by: User | None, keep_tokens: bool = False, how: str = ""
+) -> None:
+    """Ends every session, because those know the password's hash (Django), and every token unless
+    they are to be kept.
 
-    `password`: already validated; None when nobody is to log in with one.
+    `password`: already validated; None when nobody is to log in with one. `by`: None is the command
+    line. `how`: for the trail.
     """
     user.set_password(password)
     user.save(update_fields=["password"])
-    record_audit(by=by, action="user.password", target=user, detail=str(user))
-    end_tokens(user=user, by=by)
+    record_audit(by=by, action="user.password", target=user, detail=f"{user}{how}")
+    if not keep_tokens:
+        end_tokens(user=user, by=by)
+
+
+@transaction.atomic
+def change_password(*, user: User, password: str, keep_tokens: bool = False) -> None:
+    """By themselves, who gave the current one. As `set_password`; raises as `change_email`."""
+    _require_unchanged(user)
+    set_password(user=user, password=password, by=user, keep_tokens=keep_tokens)
+
+
+@transaction.atomic
+def reset_password(*, user: User, password: str) -> None:
+    """By the link in a mail, which was good when `user` was loaded. As `set_password`, tokens
+    included; raises as `change_email`: of two that come at once with one link, one is too late.
+    """
+    _require_unchanged(user)
+    set_password(user=user, password=password, by=user, how=", by a link in a mail")
+
+
+@transaction.atomic
+def change_email(*, user: User, email: str) -> None:
+    """By themselves, who gave the current password; links that were mailed before are dead then.
+
+    Raises NotAllowed when the password or e-mail that `user` was loaded with has changed meanwhile,
+    or they may no longer log in; Conflict when somebody else has the new one, in any case.
+    """
+    _require_unchanged(user)
+    try:
+        with transaction.atomic():
+            changes = {"email": User.objects.normalize_email(email), "email_verified": False}
+            update_profile(user=user, changes=changes)
+    except IntegrityError:
+        raise Conflict(EMAIL_TAKEN) from None
+    record_audit(by=user, action="user.email", target=user, detail=str(user))
+
+
+def _require_unchanged(user: User) -> None:
+    """Takes the person's lock; SQLite has one writer at a time."""
+    rows = User.objects.select_for_update(no_key=True)
+    if not rows.filter(
+        pk=user.pk, password=user.password, email=user.email, is_active=True
+    ).exists():
+        raise NotAllowed(CHANGED_MEANWHILE)

@@ -72,7 +72,7 @@ def revoke_token(*, token: ApiToken, by: User | None = None) -> None:
 
 
 @transaction.atomic
-def end_tokens(*, user: User, by: User) -> None:
+def end_tokens(*, user: User, by: User | None) -> None:
     """Revokes all that a person has."""
     _locked_password(user)
     _revoke(ApiToken.objects.filter(user=user), by=by)

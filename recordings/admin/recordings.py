@@ -17,6 +17,7 @@ from organizing.models import Folder
 from recordings.admin.actions import act_on_each
 from recordings.admin.opening import OpeningAdmin
 from recordings.admin.retention import outlook
+from recordings.admin.sharing import access_lines, link_line
 from recordings.exports.subtitles import clock
 from recordings.models import Job, Recording, RecordingTag, Transcript
 from recordings.pipeline.options import Hints
@@ -36,6 +37,7 @@ HELP = {
     "warnings_said": "What went less than well without stopping the work; its owner sees it too.",
     "filed_in": "As its owner chose; follow the name for all recordings in the folder.",
     "tagged": "In the order of attaching; follow a name for all recordings with the tag.",
+    "access": "While sharing is switched off only shares are listed, and they give nothing.",
     "content": "Transcript, summary, notes and audio. Opening them is noted in the audit trail.",
 }
 
@@ -151,6 +153,7 @@ class RecordingAdmin(OpeningAdmin):
             },
         ),
         ("Filing", {"fields": ["filed_in", "tagged"]}),
+        ("Sharing", {"fields": ["access", "public_link_state"]}),
         ("Keeping", {"fields": ["deletion_exempt", "goes"]}),
     ]
     changeable = ("deletion_exempt",)
@@ -244,6 +247,14 @@ class RecordingAdmin(OpeningAdmin):
     @admin.display(description="goes by itself")
     def goes(self, recording: Recording) -> str:
         return outlook(recording)
+
+    @admin.display(description="who besides the owner")
+    def access(self, recording: Recording) -> str | None:
+        return access_lines(recording)
+
+    @admin.display(description="public link")
+    def public_link_state(self, recording: Recording) -> str | None:
+        return link_line(recording)
 
     @admin.display(description="warnings")
     def warnings_said(self, recording: Recording) -> str | None:

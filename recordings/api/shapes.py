@@ -13,16 +13,17 @@ from recordings.exports.subtitles import Cue
 from recordings.models import CalendarEvent, Job, Recording, Transcript
 from recordings.models.filing import Filing
 from recordings.models.transcript import NAMELESS
+from recordings.models.viewing import Viewing
 from recordings.services.upload import CreatedRecording
 from speakr_site.core.api.fields import utc_text
 
 TEXT_FIELDS = ("transcription", "summary", "notes")
 
 
-def list_item(row: Mapping[str, Any], filing: Filing) -> dict[str, Any]:
+def list_item(row: Mapping[str, Any], filing: Filing, viewing: Viewing) -> dict[str, Any]:
     """`row`: as `RecordingQuerySet.for_list` gives it."""
     folder = filing.folder
-    return {
+    item = {
         "id": row["id"],
         "title": row["title"],
         "status": row["status"],
@@ -32,8 +33,8 @@ def list_item(row: Mapping[str, Any], filing: Filing) -> dict[str, Any]:
         "file_size": row["size_bytes"],
         "original_filename": row["original_filename"],
         "participants": row["participants"],
-        "is_inbox": row["is_inbox"],
-        "is_highlighted": row["is_highlighted"],
+        "is_inbox": viewing.is_inbox,
+        "is_highlighted": viewing.is_highlighted,
         "audio_available": bool(row["audio_key"]),
         "audio_duration": row["duration_seconds"] if row["audio_key"] else None,
         "has_transcription": row["current_transcript_id"] is not None,
@@ -48,20 +49,24 @@ def list_item(row: Mapping[str, Any], filing: Filing) -> dict[str, Any]:
         "keep_audio_only": row["keep_audio_only"],
         "tags": [{"id": tag.pk, "name": tag.name, "color": tag.color} for tag in filing.tags],
     }
+    if viewing.shared_by is not None:
+        item |= {"shared_by": viewing.shared_by, "can_edit": viewing.can_edit}
+    return item
 
 
 def detail(
     recording: Recording,
     *,
     filing: Filing,
+    viewing: Viewing,
     copies: list[Recording],
     texts: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """`copies`: the owner's recordings of the same bytes, this one included. `texts`: the text
+    """`copies`: the viewer's recordings of the same bytes, this one included. `texts`: the text
     fields asked for.
     """
     row = {**vars(recording), "has_summary": False}
-    shape = list_item(row, filing)
+    shape = list_item(row, filing, viewing)
     del shape["has_transcription"], shape["has_summary"]
     return {
         **shape,
@@ -95,16 +100,16 @@ def created(result: CreatedRecording) -> dict[str, Any]:
     return shape
 
 
-def patched(recording: Recording, folder_id: int | None) -> dict[str, Any]:
+def patched(recording: Recording, *, viewing: Viewing, folder_id: int | None) -> dict[str, Any]:
     return {
         "id": recording.pk,
         "title": recording.title,
         "participants": recording.participants,
-        "notes": recording.notes,
+        "notes": viewing.notes,
         "summary": recording.summary,
         "meeting_date": utc_text(recording.meeting_date),
-        "is_inbox": recording.is_inbox,
-        "is_highlighted": recording.is_highlighted,
+        "is_inbox": viewing.is_inbox,
+        "is_highlighted": viewing.is_highlighted,
         "folder_id": folder_id,
     }
 

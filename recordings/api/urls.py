@@ -12,7 +12,9 @@ from recordings.api.views.calendar import EventsViewSet
 from recordings.api.views.connector import ConnectorViewSet
 from recordings.api.views.filing import RecordingTagViewSet
 from recordings.api.views.processing import SummarizeViewSet, TranscribeViewSet
+from recordings.api.views.public_link import PublicLinkViewSet
 from recordings.api.views.recordings import RecordingViewSet, UploadViewSet
+from recordings.api.views.sharing import ShareViewSet
 from recordings.api.views.speakers import AssignViewSet, RecordingSpeakersViewSet
 from recordings.api.views.stats import StatsViewSet
 from recordings.api.views.templates import TranscriptTemplateViewSet
@@ -47,11 +49,17 @@ urlpatterns = [
     re_path(
         rf"^{ONE}/tags/(?P<tag_id>[0-9]+)\Z", RecordingTagViewSet.as_view({"delete": "destroy"})
     ),
+    re_path(rf"^{ONE}/shares\Z", ShareViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{ONE}/shares/(?P<user_id>[0-9]+)\Z", ShareViewSet.as_view({"delete": "destroy"})),
     re_path(rf"^{ONE}/transcribe\Z", TranscribeViewSet.as_view({"post": "create"})),
     re_path(rf"^{ONE}/summarize\Z", SummarizeViewSet.as_view({"post": "create"})),
     re_path(rf"^{ONE}/events\Z", EventsViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{ONE}/events/ics\Z", EventsViewSet.as_view({"get": "download"})),
     re_path(rf"^{ONE}/audio\Z", AudioViewSet.as_view({"get": "retrieve"})),
+    re_path(
+        rf"^{ONE}/public-link\Z",
+        PublicLinkViewSet.as_view({"get": "retrieve", "post": "create", "delete": "destroy"}),
+    ),
     re_path(r"^transcription\Z", ConnectorViewSet.as_view({"get": "retrieve"})),
     re_path(r"^stats\Z", StatsViewSet.as_view({"get": "retrieve"})),
 ]

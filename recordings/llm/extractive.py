@@ -26,6 +26,8 @@ PHRASES_TITLE = "Key phrases"
 
 STRETCH_SENTENCES = 300
 _CANDIDATES = 60
+# Among fewer, what most sentences are about counts for nothing with LexRank.
+_RANKED_LEAST = 12
 # Luhn's significant words: so many of the most frequent in a stretch.
 _SIGNIFICANT = 100
 
@@ -35,6 +37,8 @@ TITLE_MAX_LENGTH = 80
 # Less is no sentence, more is unpunctuated speech and cut.
 _WORDS_LEAST, _LENGTH_MOST = 4, 320
 _PHRASE_WORDS = 3
+# So many times the phrases that are wanted are looked at.
+_CONSIDERED = 4
 # Characters that phrases are looked for in, taken evenly from the whole: 2 s of work.
 _PHRASES_REACH = 120_000
 
@@ -47,6 +51,7 @@ _SENTENCE = regex.compile(
 _PIECE = regex.compile(rf"\X{{1,{_LENGTH_MOST}}}(?:\s|$)|\X{{1,{_LENGTH_MOST}}}")
 # Between letters, an underscore is one.
 _MARKDOWN = regex.compile(r"[\\`*\[\]<>]|(?<![^\W_])_|_(?![^\W_])")
+_ENDS, _BEFORE = ".!?…", ".!?…\n"
 # Whisper's codes that stand for the same words.
 _SAME = {"nb": "no", "nn": "no"}
 
@@ -98,14 +103,20 @@ def key_phrases(text: str, *, most: int, language: str | None = None) -> list[st
     logging.getLogger("yake").setLevel(logging.CRITICAL)
     if not text.strip() or _is_mostly_spaceless(text):
         return []
+    sample = _sample(text)
     extractor = yake.KeywordExtractor(
-        lan=_code(language), n=_PHRASE_WORDS, dedup_lim=0.7, top=most * 3, stopwords=None
+        lan=_code(language), n=_PHRASE_WORDS, dedup_lim=0.7, top=most * _CONSIDERED
     )
-    found = extractor.extract_keywords(_sample(text))
+    ranked: list[tuple[bool, float, str]] = []
+    for phrase, score in extractor.extract_keywords(sample):
+        said, aside = _occurrences(phrase, sample)
+        if 2 * aside < said or not said:
+            # Lower scores are better, and what was said again is before what was said once.
+            ranked.append((said < 2, float(score), phrase))
     phrases: list[str] = []
-    # What is said inside a longer phrase is not said again.
-    for phrase, _score in sorted(found, key=lambda pair: (pair[1], pair[0])):
+    for _, _, phrase in sorted(ranked):
         words = set(phrase.casefold().split())
+        # What is said inside a longer phrase is not said again.
         if all(not words <= set(kept.casefold().split()) for kept in phrases):
             phrases.append(phrase)
     return phrases[:most]
@@ -181,7 +192,8 @@ def _stretches(said: list[Picked], most: int) -> list[list[Picked]]:
 
 
 def _best(stretch: list[Picked], most: int, language: str | None) -> list[Picked]:
-    # A second and 100 MB to import, and only a worker without a model needs it.
+    # Seconds and 100 MB to import, and only a worker without a model needs it.
+    import numpy as np
     from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
     from sumy.summarizers.lex_rank import LexRankSummarizer
     from sumy.summarizers.luhn import LuhnSummarizer
@@ -194,8 +206,12 @@ def _best(stretch: list[Picked], most: int, language: str | None) -> list[Picked
     words = sum(len(sentence.words) for sentence in sentences)
     luhn.significant_percentage = min(1, _SIGNIFICANT / max(1, words))
     document = ObjectDocumentModel([Paragraph(sentences)])
+    if len(sentences) < _RANKED_LEAST:
+        return [by_text[str(sentence)] for sentence in luhn(document, most)]
     candidates = luhn(document, max(_CANDIDATES, most))
-    chosen = lex_rank(ObjectDocumentModel([Paragraph(candidates)]), most)
+    # Where no two sentences share a word, it divides by nothing and keeps their order.
+    with np.errstate(invalid="ignore"):
+        chosen = lex_rank(ObjectDocumentModel([Paragraph(candidates)]), most)
     return [by_text[str(sentence)] for sentence in chosen]
 
 
@@ -244,6 +260,25 @@ def _sample(text: str) -> str:
     lines = text.splitlines()
     step = math.ceil(len(text) / _PHRASES_REACH)
     return "\n".join(lines[::step])[:_PHRASES_REACH]
+
+
+def _occurrences(phrase: str, text: str) -> tuple[int, int]:
+    """How often a phrase is said, and how often only aside: as a whole sentence, to call or greet
+    somebody, or as a filler ("Good.", "Well, …", "…, Julia.").
+    """
+    words = r"\s+".join(map(regex.escape, phrase.split()))
+    said = aside = 0
+    for found in regex.finditer(
+        rf"(?<![\p{{L}}\p{{N}}]){words}(?![\p{{L}}\p{{N}}])", text, regex.IGNORECASE
+    ):
+        start, end = found.span()
+        before = text[max(0, start - 2) : start].rstrip(" ")[-1:]
+        after = text[end : end + 1]
+        ends = after in _ENDS
+        said += 1
+        if after and (ends if before == "," else before in _BEFORE and (ends or after == ",")):
+            aside += 1
+    return said, aside
 
 
 def _is_mostly_spaceless(text: str) -> bool:

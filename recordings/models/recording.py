@@ -12,9 +12,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
+from organizing.models import Folder
 from recordings.models.filing import RecordingTag
 from recordings.models.search import containing
-from recordings.models.sharing import shared_with
+from recordings.models.sharing import ViewerState, listed_with, shared_with
 
 TITLE_PREFIX = "Recording - "
 FEW = 500
@@ -46,12 +47,21 @@ LIST_COLUMNS = (
 )
 
 
+class RecordingScope(models.TextChoices):
+    """Whose recordings: one's own, those that others share, or both."""
+
+    OWN = "own"
+    SHARED = "shared"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingFilter:
     """What a list is asked for. `sort_by` is a column of the wire; dates are inclusive bounds on
     `created_at`; `is_unfiled`: in no folder.
     """
 
+    scope: RecordingScope = RecordingScope.OWN
     statuses: tuple[str, ...] = ()
     sort_by: str = "created_at"
     descending: bool = True
@@ -88,6 +98,15 @@ class RecordingQuerySet(models.QuerySet):
     def editable_by(self, user: User) -> Self:
         return self.filter(Q(owner=user) | shared_with(user, to_edit=True))
 
+    def in_scope(self, user: User, scope: RecordingScope) -> Self:
+        """Those of them that `user` may read, as `visible_to`."""
+        if scope == RecordingScope.ALL:
+            return self.filter(Q(owner=user) | listed_with(user))
+        if scope == RecordingScope.SHARED:
+            # Their own group's tags open their own recordings too.
+            return self.filter(listed_with(user)).exclude(owner=user)
+        return self.filter(owner=user)
+
     def with_has_summary(self) -> Self:
         return self.annotate(
             has_summary=models.ExpressionWrapper(
@@ -115,7 +134,9 @@ class RecordingQuerySet(models.QuerySet):
         return sorted(copies.order_by(), key=lambda copy: (copy.created_at, copy.pk))
 
     def matching(self, wanted: RecordingFilter, *, viewer: User) -> Self:
-        """A tag that `viewer` may not know of is on nothing."""
+        """Out of `in_scope(viewer, wanted.scope)`. A tag or folder that `viewer` may not know of
+        has nothing on or in it; flags of others' recordings are the viewer's own.
+        """
         found = self
         if wanted.statuses:
             found = found.filter(status__in=wanted.statuses)
@@ -125,18 +146,10 @@ class RecordingQuerySet(models.QuerySet):
             found = found.filter(created_at__lte=wanted.created_to)
         if wanted.text:
             found = found.filter(containing(wanted.text))
-        if wanted.inbox is not None:
-            found = found.filter(is_inbox=wanted.inbox)
-        if wanted.starred is not None:
-            found = found.filter(is_highlighted=wanted.starred)
         if wanted.tag_id is not None:
             links = RecordingTag.objects.filter(tag=wanted.tag_id).shown_to(viewer)
             found = found.filter(pk__in=links.values("recording"))
-        if wanted.folder_id is not None:
-            found = found.filter(folder=wanted.folder_id)
-        if wanted.is_unfiled:
-            found = found.filter(folder=None)
-        return found
+        return found.filter(_personally(wanted, viewer))
 
     def by_ids_if_few(self) -> Self:
         """The same rows, by their ids where these are few. One query.
@@ -155,6 +168,33 @@ class RecordingQuerySet(models.QuerySet):
         if wanted.descending:
             return self.order_by(column.desc(nulls_last=True), "-id")
         return self.order_by(column.asc(nulls_last=True), "id")
+
+
+def _personally(wanted: RecordingFilter, viewer: User) -> Q:
+    """What depends on who asks: the flags, and the folder."""
+    own, others = Q(), Q()
+    for name, value in (("is_inbox", wanted.inbox), ("is_highlighted", wanted.starred)):
+        if value is not None:
+            own &= Q(**{name: value})
+            others &= _flag_is(name, value=value, viewer=viewer)
+    known = Folder.objects.visible_to(viewer)
+    if wanted.folder_id is not None:
+        own &= Q(folder=wanted.folder_id)
+        others &= Q(folder__in=known.filter(pk=wanted.folder_id))
+    if wanted.is_unfiled:
+        own &= Q(folder=None)
+        others &= Q(folder=None) | ~Q(folder__in=known)
+    if wanted.scope == RecordingScope.OWN or not own:
+        return own
+    return Q(owner=viewer) & own | ~Q(owner=viewer) & others
+
+
+def _flag_is(name: str, *, value: bool, viewer: User) -> Q:
+    """What `viewer` keeps on others' recordings; no row means the default."""
+    default = ViewerState._meta.get_field(name).default
+    changed = ViewerState.objects.filter(user=viewer, **{name: not default})
+    is_changed = Q(pk__in=changed.values("recording"))
+    return ~is_changed if value == default else is_changed
 
 
 class Recording(models.Model):

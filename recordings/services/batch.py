@@ -14,8 +14,9 @@ from accounts.models import User
 from organizing.models import Tag
 from recordings.models import Recording, RecordingTag
 from recordings.models.recording import RecordingQuerySet
+from recordings.models.viewing import PERSONAL
 from recordings.pipeline.options import Hints
-from recordings.services.edit import require_owner, write
+from recordings.services.edit import require_owner, write_as
 from recordings.services.filing import attach, held, target_folder, usable_tags
 from recordings.services.processing import queue_transcription
 from recordings.services.removal import delete_held, hold_for_deletion, require_deletion_right
@@ -42,21 +43,28 @@ class BatchChanges:
     add_tag_ids: tuple[int, ...] = ()
     remove_tag_ids: tuple[int, ...] = ()
 
+    @property
+    def are_personal(self) -> bool:
+        """Whether who may read a recording may make them."""
+        return PERSONAL.issuperset(self.columns) and not self.add_tag_ids + self.remove_tag_ids
+
 
 def update_recordings(*, by: User, ids: Iterable[int], changes: BatchChanges) -> list[ItemResult]:
     """The same changes to each; tags are added before others are removed. One result for each
     distinct id, at its first position.
 
-    Tags that `by` may not use are passed over. Raises what `filing.target_folder` raises, and then
-    nothing has changed.
+    What is personal changes for `by` alone, and needs no more than the right to read. Tags that
+    `by` may not use are passed over. Raises what `filing.target_folder` raises, and then nothing
+    has changed.
     """
     wanted = list(dict.fromkeys(ids))
     with transaction.atomic():
         tags = usable_tags(changes.add_tag_ids, by=by)
         if "folder_id" in changes.columns:
             target_folder(changes.columns["folder_id"], by=by, policy=system.current())
-        editable = Recording.objects.editable_by(by).filter(pk__in=wanted)
-        rows = held(editable.defer(*LONG_TEXTS))
+        every = Recording.objects
+        allowed = every.visible_to(by) if changes.are_personal else every.editable_by(by)
+        rows = held(allowed.filter(pk__in=wanted).defer(*LONG_TEXTS))
         return _each(wanted, rows, lambda row: _update(row, by=by, changes=changes, tags=tags))
 
 
@@ -70,7 +78,7 @@ def delete_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
     with transaction.atomic():
         own = Recording.objects.filter(owner=by, pk__in=wanted).values_list("pk", flat=True)
         rows = Recording.objects.filter(pk__in=hold_for_deletion(own))
-        return _each(wanted, rows.defer(*LONG_TEXTS), delete_held)
+        return _each(wanted, rows.defer(*LONG_TEXTS), lambda row: delete_held(row, by=by))
 
 
 def transcribe_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
@@ -107,8 +115,8 @@ def _each(
 
 @transaction.atomic
 def _update(recording: Recording, *, by: User, changes: BatchChanges, tags: list[Tag]) -> None:
-    require_owner(recording, by=by, changes=changes.columns)
-    write(recording, changes.columns)
+    require_owner(recording, by=by, names=changes.columns)
+    write_as(recording, by=by, changes=changes.columns)
     if recording.owner_id != by.pk:
         tags = [tag for tag in tags if not tag.is_of_group]
     if tags:

@@ -40,7 +40,7 @@ def delete_recording(*, recording: Recording, by: User) -> None:
     with transaction.atomic():
         if not hold_for_deletion([recording.pk]):
             raise NotFound("Recording not found")
-        delete_held(recording)
+        delete_held(recording, by=by)
 
 
 def require_deletion_right(by: User) -> None:
@@ -69,8 +69,13 @@ def hold_for_deletion(ids: Iterable[int]) -> list[int]:
         transaction.savepoint_rollback(here)
 
 
-def delete_held(recording: Recording) -> None:
-    """Deletes one that `hold_for_deletion` gave, in the same transaction."""
+def delete_held(recording: Recording, *, by: User | None, reason: str = "") -> None:
+    """Deletes one that `hold_for_deletion` gave, in the same transaction, and leaves an audit row.
+
+    `by`: None is retention, whose `reason` stands there instead of the title.
+    """
+    detail = reason or str(recording)
+    record_audit(by=by, action="recording.delete", target=recording, detail=detail)
     recording.delete()
 
 
@@ -84,12 +89,11 @@ def delete_audio_held(recording: Recording) -> None:
 
 
 def delete_as_operator(*, recordings: Iterable[Recording], by: User) -> None:
-    """The console's deletion of what others own; leaves an audit row for each."""
+    """The console's deletion of what others own; what is gone already is passed over."""
     for recording in recordings:
         with transaction.atomic():
-            hold_for_deletion([recording.pk])
-            record_audit(by=by, action="recording.delete", target=recording, detail=str(recording))
-            delete_held(recording)
+            if hold_for_deletion([recording.pk]):
+                delete_held(recording, by=by)
 
 
 def sweep_orphans() -> int:

@@ -283,8 +283,7 @@ def _delete(recording_id: int, *, rules: Rules, state: RetentionState, now: date
         delete_audio_held(recording)
         mark.delete()
     else:
-        record_audit(by=None, action="recording.delete", target=recording, detail=verdict.reason)
-        delete_held(recording)
+        delete_held(recording, by=None, reason=verdict.reason)
     return True
 
 

@@ -14,7 +14,8 @@ class AuditEntryAdmin(admin.ModelAdmin):
     list_select_related = ["actor"]
     list_filter = ["action"]
     date_hierarchy = "created_at"
-    search_fields = ["actor__username", "detail"]
+    search_fields = ["actor__username", "actor__email", "action", "=object_id", "detail"]
+    search_help_text = "Who did it or to whom, what, the number of what it was done to."
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -69,6 +69,20 @@ def check_counters_are_shared(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_links_in_mails_lead_here(**_: Any) -> list[CheckMessage]:
+    if settings.PUBLIC_URL or not settings.EMAIL_HOST:
+        return []
+    return [
+        Warning(
+            "Without PUBLIC_URL no mail can hold a link: who forgot their password cannot ask for "
+            "a new one.",
+            hint="Set PUBLIC_URL to what people reach this server by, or unset SMTP_HOST.",
+            id="core.W007",
+        )
+    ]
+
+
+@register
 def check_disk_has_room(**_: Any) -> list[CheckMessage]:
     if not settings.MEDIA_ROOT.is_dir():
         return []

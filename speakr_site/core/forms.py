@@ -1,6 +1,8 @@
-"""Form fields of the system settings that need more than a type."""
+"""Form fields that need more than a type: of the system settings, and of pages."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django import forms
 
@@ -19,6 +21,19 @@ class FlagField(forms.BooleanField):
             return word in TRUE
         known = ", ".join(sorted(TRUE | FALSE))
         raise forms.ValidationError(f"{value} is none of {known}.")
+
+
+class LinesField(forms.CharField):
+    """A text of several lines, which browsers end with two characters each; None when empty."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=kwargs.pop("required", False), empty_value=None, **kwargs)
+
+    def to_python(self, value: object) -> str | None:
+        lines = value.replace("\r\n", "\n") if isinstance(value, str) else value
+        return super().to_python(lines)
 
 
 class ModelListField(forms.CharField):

@@ -50,16 +50,16 @@ class LedgerQuerySet(models.QuerySet):
     def expired(self, now: datetime) -> Self:
         return self.filter(status=Claimable.Status.RUNNING, lease_expires_at__lt=now)
 
-    def claim(self, row: Claimable) -> bool:
+    def claim(self, row: Claimable, *, seconds: int = LEASE_SECONDS) -> bool:
         """Takes a row that is still queued; False when another worker was faster. Sets the claim on
-        `row`.
+        `row`. `seconds`: of the lease.
         """
         now = timezone.now()
         claim: dict[str, Any] = {
             "status": Claimable.Status.RUNNING,
             "claimed_at": now,
             "claim_token": uuid.uuid4(),
-            "lease_expires_at": now + timedelta(seconds=LEASE_SECONDS),
+            "lease_expires_at": now + timedelta(seconds=seconds),
         }
         if not self.filter(pk=row.pk, status=Claimable.Status.QUEUED).update(**claim):
             return False

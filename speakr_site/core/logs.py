@@ -1,4 +1,5 @@
-"""No log line of this process shows an API token, whoever writes it: `?token=` is part of the URL.
+"""No log line of this process shows a secret that is part of a URL, whoever writes it: an API token
+in `?token=`, the address of a public link, that of a password reset.
 
 Records are made without it: a filter would miss the handlers of gunicorn and runserver.
 """
@@ -10,7 +11,12 @@ import logging.config
 import re
 from typing import Any
 
-TOKEN = re.compile(r"\b(token=)[^&\s\"'<>]+", re.IGNORECASE)
+SECRET = re.compile(
+    r"""\b(token=)[^&\s"'<>]+"""
+    r"""|(/s/)[^/?#\s"'<>]+"""
+    r"""|(/reset/)[^/\s]+/[^/?#\s"'<>]+""",
+    re.IGNORECASE,
+)
 
 
 def configure(config: dict[str, Any]) -> None:
@@ -20,7 +26,7 @@ def configure(config: dict[str, Any]) -> None:
 
 
 def redact(text: str) -> str:
-    return TOKEN.sub(r"\1[redacted]", text)
+    return SECRET.sub(r"\1\2\3[redacted]", text)
 
 
 def redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -30,6 +36,6 @@ def redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     # A log call that does not fit its format is reported by the handler, as ever.
     except (TypeError, ValueError, KeyError):
         return record
-    if TOKEN.search(message):
+    if SECRET.search(message):
         record.msg, record.args = redact(message), ()
     return record

@@ -103,3 +103,33 @@ def test_a_database_that_is_not_ready_is_a_sentence(db: None) -> None:
             pytest.raises(CommandError, match="not ready: no such table.* with DATA_DIR"),
         ):
             run(*command)
+
+
+def test_a_new_password_is_asked_for_and_ends_the_tokens(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = run("create_token", "alice", "--label", "phone")[0].strip()
+    typed = iter(
+        ["short", "short", "a new password", "another", "a new password", "a new password"]
+    )
+    monkeypatch.setattr(
+        "accounts.management.commands.changepassword.getpass", lambda _prompt: next(typed)
+    )
+    said = run("changepassword", "alice")[1].splitlines()
+    assert "too short" in said[0]
+    assert said[-1] == "alice has a new password. Earlier log-ins and API tokens have ended."
+    alice.refresh_from_db()
+    assert alice.check_password("a new password")
+    assert not ApiToken.objects.presented(secret).exists()
+
+
+def test_a_new_password_that_is_never_good_is_not_set(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.management.commands.changepassword.getpass", lambda _prompt: "x")
+    with pytest.raises(CommandError, match="stays as it was"):
+        run("changepassword", "alice")
+    with pytest.raises(CommandError, match="no user"):
+        run("changepassword", "nobody")
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)

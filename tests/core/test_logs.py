@@ -1,4 +1,4 @@
-"""A token in a URL leaves no trace in the log."""
+"""A secret in a URL leaves no trace in the log."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from speakr_site.core.logs import redact
         ('"GET /x?a=1&TOKEN=abc&b=2"', '"GET /x?a=1&TOKEN=[redacted]&b=2"'),
         ("claim_token=5 of job 7", "claim_token=5 of job 7"),
         ("?token=", "?token="),
+        ("GET /s/abc_-9 HTTP/1.1", "GET /s/[redacted] HTTP/1.1"),
+        ('"GET /s/abc_-9/audio?x=1"', '"GET /s/[redacted]/audio?x=1"'),
+        ("https://speakr.example/s/abc_-9", "https://speakr.example/s/[redacted]"),
+        ("GET /reset/MQ/c8-ab12 HTTP/1.1", "GET /reset/[redacted] HTTP/1.1"),
+        ("GET /reset/sent HTTP/1.1", "GET /reset/sent HTTP/1.1"),
+        ("12 MB/s /static/pages/pages.css", "12 MB/s /static/pages/pages.css"),
     ],
 )
 def test_the_value_is_blacked_out_and_nothing_else(line: str, redacted: str) -> None:

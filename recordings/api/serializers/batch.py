@@ -27,9 +27,11 @@ class BatchSerializer(serializers.Serializer):
 
 class BatchChangesSerializer(serializers.Serializer):
     is_inbox = StrictBooleanField(
-        required=False, help_text="Whether they are still to be looked at."
+        required=False, help_text="Whether the caller has still to look at them."
     )
-    is_highlighted = StrictBooleanField(required=False, help_text="Whether they are starred.")
+    is_highlighted = StrictBooleanField(
+        required=False, help_text="Whether the caller has starred them."
+    )
     add_tag_ids = IdListField(
         required=False, help_text="Tags that the caller may not use are passed over."
     )

@@ -8,7 +8,12 @@ from typing import Any
 from rest_framework import serializers
 
 from organizing.services import require_folders_enabled
-from recordings.models.recording import SORT_COLUMNS, Recording, RecordingFilter
+from recordings.models.recording import (
+    SORT_COLUMNS,
+    Recording,
+    RecordingFilter,
+    RecordingScope,
+)
 from recordings.pipeline.options import Hints
 from speakr_site.core.api.fields import (
     OptionalTextField,
@@ -98,8 +103,16 @@ class UploadSerializer(serializers.Serializer):
 
 
 class RecordingFilterSerializer(serializers.Serializer):
-    """The query string of a list; an empty value counts as not given. Context: `policy`."""
+    """The query string of a list; an empty value counts as not given, but for scope. Context:
+    `policy`.
+    """
 
+    scope = QueryChoiceField(
+        choices=RecordingScope.values,
+        required=False,
+        help_text="`own`: the caller's; `shared`: those that others share with the caller; `all`: "
+        "both. Absent: own.",
+    )
     status = QueryChoiceField(
         choices=list(STATUS_GROUPS),
         required=False,
@@ -123,16 +136,20 @@ class RecordingFilterSerializer(serializers.Serializer):
     q = serializers.CharField(
         required=False, max_length=500, help_text="Part of the title or the participants."
     )
-    inbox = QueryBooleanField(required=False, help_text="In the inbox, or not.")
-    starred = QueryBooleanField(required=False, help_text="Highlighted, or not.")
-    tag_id = QueryIntegerField(required=False, help_text="Recordings that carry this tag.")
+    inbox = QueryBooleanField(required=False, help_text="In the caller's inbox, or not.")
+    starred = QueryBooleanField(required=False, help_text="Highlighted by the caller, or not.")
+    tag_id = QueryIntegerField(
+        required=False, help_text="Recordings that carry this tag, which the caller may use."
+    )
     folder_id = serializers.CharField(
         required=False,
-        help_text="Id of a folder, or `none`: in no folder. Needs folders to be enabled.",
+        help_text="Id of a folder, or `none`: in no folder that the caller may know of. Needs "
+        "folders to be enabled.",
     )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        return super().to_internal_value({name: data[name] for name in data if data[name].strip()})
+        given = {name: data[name] for name in data if data[name].strip() or name == "scope"}
+        return super().to_internal_value(given)
 
     def validate_folder_id(self, value: str) -> int | None:
         """None: in no folder."""
@@ -144,6 +161,7 @@ class RecordingFilterSerializer(serializers.Serializer):
     def wanted(self) -> RecordingFilter:
         given = self.validated_data
         return RecordingFilter(
+            scope=RecordingScope(given.get("scope", RecordingScope.OWN)),
             statuses=STATUS_GROUPS[given.get("status", "all")],
             sort_by=given.get("sort_by", "created_at"),
             descending=given.get("sort_order", "desc") == "desc",
@@ -187,7 +205,7 @@ class RecordingPatchSerializer(serializers.Serializer):
         allow_null=True,
         allow_blank=True,
         trim_whitespace=False,
-        help_text="Markdown.",
+        help_text="The caller's own, in Markdown.",
     )
     summary = TextField(
         required=False,
@@ -199,8 +217,12 @@ class RecordingPatchSerializer(serializers.Serializer):
     meeting_date = UtcDateTimeField(
         required=False, allow_null=True, help_text='null or "": not known.'
     )
-    is_inbox = StrictBooleanField(required=False, help_text="Whether it is still to be looked at.")
-    is_highlighted = StrictBooleanField(required=False, help_text="Whether it is starred.")
+    is_inbox = StrictBooleanField(
+        required=False, help_text="Whether the caller has still to look at it."
+    )
+    is_highlighted = StrictBooleanField(
+        required=False, help_text="Whether the caller has starred it."
+    )
     folder_id = StrictIntegerField(
         required=False,
         allow_null=True,
@@ -210,6 +232,10 @@ class RecordingPatchSerializer(serializers.Serializer):
     deletion_exempt = StrictBooleanField(
         required=False, help_text="The owner's alone; true: retention leaves the recording alone."
     )
+
+    def known_names(self) -> set[str]:
+        """Those in the body that mean something, whatever their values."""
+        return set(self.initial_data) & {*self.fields, "keep_audio_only"}
 
     def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
         if not data:

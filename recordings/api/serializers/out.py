@@ -33,15 +33,16 @@ class _CommonSerializer(serializers.Serializer):
     file_size = serializers.IntegerField(allow_null=True, help_text="Bytes as stored.")
     original_filename = serializers.CharField(allow_null=True)
     participants = serializers.CharField(allow_null=True)
-    is_inbox = serializers.BooleanField()
-    is_highlighted = serializers.BooleanField()
+    is_inbox = serializers.BooleanField(help_text="The caller's own flag.")
+    is_highlighted = serializers.BooleanField(help_text="The caller's own flag.")
     audio_available = serializers.BooleanField()
     audio_duration = serializers.FloatField(allow_null=True, help_text="Seconds.")
     processing_time_seconds = serializers.FloatField(allow_null=True)
     transcription_duration_seconds = serializers.FloatField(allow_null=True)
     summarization_duration_seconds = serializers.FloatField(allow_null=True)
     folder_id = serializers.IntegerField(
-        allow_null=True, help_text="null in no folder, and while folders are disabled."
+        allow_null=True,
+        help_text="null in no folder that the caller may know of, and while folders are disabled.",
     )
     folder = FolderReferenceSerializer(allow_null=True)
     deletion_exempt = serializers.BooleanField()
@@ -49,7 +50,16 @@ class _CommonSerializer(serializers.Serializer):
         allow_null=True, help_text="Set only while status is FAILED."
     )
     keep_audio_only = serializers.BooleanField()
-    tags = TagReferenceSerializer(many=True, help_text="In the order of attaching.")
+    tags = TagReferenceSerializer(
+        many=True,
+        help_text="The caller's own and those of their groups, in the order of attaching.",
+    )
+    shared_by = serializers.CharField(
+        required=False, help_text="User name of the owner; only on somebody else's recording."
+    )
+    can_edit = serializers.BooleanField(
+        required=False, help_text="Whether the caller may; only on somebody else's recording."
+    )
 
 
 class RecordingListSerializer(_CommonSerializer):
@@ -94,7 +104,9 @@ class RecordingDetailSerializer(_CommonSerializer):
 
     mime_type = serializers.CharField(allow_null=True)
     events = CalendarEventSerializer(many=True)
-    duplicate_info = DuplicateInfoSerializer(allow_null=True)
+    duplicate_info = DuplicateInfoSerializer(
+        allow_null=True, help_text="Of the caller's own recordings alone; null without a copy."
+    )
     transcription = serializers.CharField(
         allow_null=True,
         required=False,
@@ -102,7 +114,7 @@ class RecordingDetailSerializer(_CommonSerializer):
         "line for each segment.",
     )
     summary = serializers.CharField(allow_null=True, required=False)
-    notes = serializers.CharField(allow_null=True, required=False)
+    notes = serializers.CharField(allow_null=True, required=False, help_text="The caller's own.")
 
 
 class DuplicateWarningSerializer(serializers.Serializer):
@@ -177,7 +189,7 @@ class SummarySerializer(serializers.Serializer):
 
 
 class NotesSerializer(serializers.Serializer):
-    notes = serializers.CharField(allow_null=True)
+    notes = serializers.CharField(allow_null=True, help_text="The caller's own.")
     has_notes = serializers.BooleanField()
 
 
@@ -195,12 +207,15 @@ class PatchedFieldsSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     title = serializers.CharField(allow_null=True)
     participants = serializers.CharField(allow_null=True)
-    notes = serializers.CharField(allow_null=True)
+    notes = serializers.CharField(allow_null=True, help_text="The caller's own.")
     summary = serializers.CharField(allow_null=True)
     meeting_date = UtcDateTimeField(allow_null=True)
-    is_inbox = serializers.BooleanField()
-    is_highlighted = serializers.BooleanField()
-    folder_id = serializers.IntegerField(allow_null=True)
+    is_inbox = serializers.BooleanField(help_text="The caller's own flag.")
+    is_highlighted = serializers.BooleanField(help_text="The caller's own flag.")
+    folder_id = serializers.IntegerField(
+        allow_null=True,
+        help_text="null in no folder that the caller may know of, and while folders are disabled.",
+    )
 
 
 class RecordingEditedSerializer(serializers.Serializer):

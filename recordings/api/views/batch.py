@@ -28,8 +28,9 @@ class BatchViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="Change many recordings",
-        description="One result for each distinct id. Only the owner of a recording changes its "
-        "folder and attaches tags of groups.",
+        description="One result for each distinct id. Flags are the caller's own and need the "
+        "right to read; everything else needs the right to edit. Only the owner of a recording "
+        "changes its folder and attaches tags of groups.",
         request=shapes.BatchUpdateSerializer,
         responses={200: shapes.BatchUpdatedSerializer, **errors(403, 404)},
     )

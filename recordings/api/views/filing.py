@@ -28,8 +28,8 @@ class RecordingTagViewSet(ScopedViewSet):
     @extend_schema(
         summary="Attach tags to a recording",
         description="A tag that cannot be attached is named in `errors` and does not stop the "
-        "others; one that is there already is passed over. Only the owner of the recording "
-        "attaches tags of groups.",
+        "others; one that is there already is passed over. Whoever may read the recording attaches "
+        "their own tags, for their own eyes; only its owner attaches tags of groups.",
         request=filing.AddTagsSerializer,
         responses={200: filing.TagsAddedSerializer},
     )

@@ -26,6 +26,8 @@ class TranscribeViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="Transcribe again",
+        description="Whoever may edit the recording: what the body leaves out is as its owner "
+        "prefers it, and the minutes are the caller's.",
         request=in_.TranscribeSerializer,
         responses={200: out.QueuedSerializer, **errors(409)},
     )

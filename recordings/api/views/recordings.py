@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -14,12 +15,13 @@ from accounts.models import User
 from recordings.api import shapes
 from recordings.api.serializers import in_, out
 from recordings.api.upload_form import UploadForm
-from recordings.api.upload_handler import UploadParser
+from recordings.api.upload_handler import HashingUploadHandler, UploadParser
 from recordings.exports import text
 from recordings.models import Job, Recording, TranscriptTemplate
 from recordings.models.filing import Filing, shown_filing, shown_folders
-from recordings.models.recording import RecordingQuerySet
-from recordings.services.edit import edit_recording
+from recordings.models.recording import RecordingQuerySet, RecordingScope
+from recordings.models.viewing import Viewing, viewing_of, viewings
+from recordings.services.edit import edit_recording, require_rights
 from recordings.services.removal import delete_recording
 from recordings.services.upload import body_limit, create_recording, too_large
 from speakr_site.core import system
@@ -39,6 +41,10 @@ class UploadViewSet(ScopedViewSet):
     scopes = {"create": "self"}
     rate_groups = {"create": "processing"}
     parser_classes = [UploadParser]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        request.upload_handlers = [HashingUploadHandler(request)]
+        return super().initialize_request(request, *args, **kwargs)
 
     @extend_schema(
         summary="Upload a recording and queue its transcription",
@@ -71,7 +77,8 @@ class RecordingViewSet(ScopedViewSet):
         "list": "read",
         "retrieve": "read",
         "status": "read",
-        "partial_update": "edit",
+        # What needs the right to edit depends on the body.
+        "partial_update": "read",
         "destroy": "edit",
     }
     pagination_class = pages_of("recordings")
@@ -84,6 +91,8 @@ class RecordingViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="List recordings",
+        description="Others' have two keys more, `shared_by` and `can_edit`. Flags, tags and "
+        "folder are as the caller keeps or may know them, in the answer as in the filters.",
         parameters=[in_.RecordingFilterSerializer],
         responses={200: out.RecordingListSerializer(many=True), **errors(403)},
     )
@@ -92,17 +101,26 @@ class RecordingViewSet(ScopedViewSet):
         query = in_.RecordingFilterSerializer(data=request.query_params, context={"policy": policy})
         query.is_valid(raise_exception=True)
         wanted = query.wanted()
-        found = self.get_queryset().matching(wanted, viewer=request.user)
+        found = Recording.objects.in_scope(request.user, wanted.scope)
+        found = found.matching(wanted, viewer=request.user)
         if wanted.text:
             found = found.by_ids_if_few()
         page = self.paginate_queryset(found.sorted_by(wanted).for_list())
         filed = shown_filing(page, viewer=request.user, folders_enabled=policy.enable_folders)
+        seen = viewings(page, viewer=request.user)
         return self.get_paginated_response(
-            [shapes.list_item(row, filed[row["id"]]) for row in page]
+            [
+                shapes.list_item(row, filed[row["id"]], seen[row["id"]])
+                for row in page
+                if row["id"] in seen
+            ]
         )
 
     @extend_schema(
         summary="Details of a recording",
+        description="Of somebody else's recording the caller sees their own notes and flags, their "
+        "own tags and those of their groups, the folder if it is of a group of theirs, and no "
+        "duplicates.",
         parameters=[in_.DetailQuerySerializer],
         responses=out.RecordingDetailSerializer,
     )
@@ -110,13 +128,20 @@ class RecordingViewSet(ScopedViewSet):
         recording = self.get_object()
         query = in_.DetailQuerySerializer(data=_given(request, "format"))
         query.is_valid(raise_exception=True)
+        viewing = viewing_of(recording, viewer=request.user)
         texts = {
-            name: _text_of(recording, name, caller=request.user)
+            name: _text_of(recording, name, viewing=viewing, caller=request.user)
             for name in _wanted_texts(request, query.validated_data.get("format", "full"))
         }
-        copies = Recording.objects.copies_of(recording)
-        filing = _filing(recording, request)
-        return Response(shapes.detail(recording, filing=filing, copies=copies, texts=texts))
+        own = Recording.objects.in_scope(request.user, RecordingScope.OWN)
+        shape = shapes.detail(
+            recording,
+            filing=_filing(recording, request),
+            viewing=viewing,
+            copies=own.copies_of(recording),
+            texts=texts,
+        )
+        return Response(shape)
 
     @extend_schema(summary="How far a recording is", responses=out.StatusSerializer)
     def status(self, request: Request, pk: str) -> Response:
@@ -128,17 +153,25 @@ class RecordingViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="Change a recording",
+        description="Whoever may read it keeps notes, is_inbox and is_highlighted for themselves; "
+        "every other field needs the right to edit, whatever comes with it.",
         request=in_.RecordingPatchSerializer,
         responses=out.RecordingEditedSerializer,
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         recording = self.get_object()
         body = in_.RecordingPatchSerializer(data=json_object(request, optional=True))
+        # Before any value is looked at (http-contract.md, 4).
+        require_rights(recording, by=request.user, names=body.known_names())
         body.is_valid(raise_exception=True)
         edit_recording(recording=recording, by=request.user, changes=body.validated_data)
         folders = system.current().enable_folders and shown_folders([vars(recording)], request.user)
-        folder_id = folders.get(recording.pk) if folders else None
-        return Response({"success": True, "recording": shapes.patched(recording, folder_id)})
+        shape = shapes.patched(
+            recording,
+            viewing=viewing_of(recording, viewer=request.user),
+            folder_id=folders.get(recording.pk) if folders else None,
+        )
+        return Response({"success": True, "recording": shape})
 
     @extend_schema(summary="Delete a recording", responses={200: out.DoneSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -192,9 +225,11 @@ def _wanted_texts(request: Request, form: str) -> list[str]:
     return [name for name in shapes.TEXT_FIELDS if name in named]
 
 
-def _text_of(recording: Recording, name: str, *, caller: User) -> str | None:
-    if name != "transcription":
-        return getattr(recording, name)
+def _text_of(recording: Recording, name: str, *, viewing: Viewing, caller: User) -> str | None:
+    if name == "notes":
+        return viewing.notes
+    if name == "summary":
+        return recording.summary
     transcript = recording.current_transcript
     if transcript is None:
         return None

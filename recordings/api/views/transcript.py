@@ -16,6 +16,7 @@ from recordings.exports import subtitles, text
 from recordings.exports.subtitles import Cue
 from recordings.models import Recording, TranscriptTemplate
 from recordings.models.recording import RecordingQuerySet
+from recordings.models.viewing import viewing_of
 from recordings.services.edit import edit_recording
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.viewsets import ScopedViewSet
@@ -59,16 +60,23 @@ class TranscriptViewSet(ScopedViewSet):
 
 @extend_schema(tags=["Recordings"])
 class NotesViewSet(ScopedViewSet):
-    model = Recording
-    scopes = {"retrieve": "read", "update": "edit"}
+    """The caller's own, whoever owns the recording."""
 
-    @extend_schema(summary="Read the notes", responses=out.NotesSerializer)
+    model = Recording
+    scopes = {"retrieve": "read", "update": "read"}
+
+    @extend_schema(
+        summary="Read the notes",
+        description="The caller's own: whoever may read a recording keeps notes on it.",
+        responses=out.NotesSerializer,
+    )
     def retrieve(self, request: Request, pk: str) -> Response:
-        notes = self.get_object().notes
+        notes = viewing_of(self.get_object(), viewer=request.user).notes
         return Response({"notes": notes, "has_notes": bool(notes)})
 
     @extend_schema(
         summary="Replace the notes",
+        description="The caller's own; nobody else's change.",
         request=in_.NotesBodySerializer,
         responses=out.NotesStoredSerializer,
     )
@@ -77,7 +85,7 @@ class NotesViewSet(ScopedViewSet):
         body = in_.NotesBodySerializer(data=json_object(request))
         body.is_valid(raise_exception=True)
         edit_recording(recording=recording, by=request.user, changes=body.validated_data)
-        return Response({"success": True, "notes": recording.notes})
+        return Response({"success": True, "notes": body.validated_data["notes"]})
 
 
 @extend_schema(tags=["Recordings"])

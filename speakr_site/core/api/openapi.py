@@ -34,6 +34,7 @@ TAGS = {
     "Recordings": "Upload, find, read, change and delete recordings.",
     "Batch": "The same for many recordings at once.",
     "Processing": "Work on a recording.",
+    "Sharing": "Who else may read or change a recording, and its page for whoever has the address.",
     "Tags": "Labels: a recording carries any number of them. A person's own, or a group's.",
     "Folders": "Places: a recording is in one at most. A person's own, or a group's.",
     "Speakers": "The people that the caller knows by name.",

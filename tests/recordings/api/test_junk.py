@@ -27,7 +27,7 @@ from tests.routes import METHODS, Route, v1_routes
 
 pytestmark = pytest.mark.django_db
 
-ANSWERS = {200, 201, 202, 400, 403, 404, 405, 409, 413, 415}
+ANSWERS = {200, 201, 202, 204, 400, 403, 404, 405, 409, 413, 415}
 ROUTES = v1_routes()
 PAGES = {"docs", "openapi.json"}
 
@@ -64,6 +64,14 @@ WRITES = {
         "unknown",
     ],
     "POST recordings/{pk}/tags": ["tag_ids", "tag_id"],
+    "POST recordings/{pk}/shares": ["user", "can_edit"],
+    "POST recordings/{pk}/public-link": [
+        "share_summary",
+        "share_notes",
+        "expires_at",
+        "password",
+        "unknown",
+    ],
     "PATCH recordings/batch": ["recording_ids", "updates"],
     "POST recordings/batch/transcribe": ["recording_ids"],
     "PUT recordings/{pk}/notes": ["notes"],
@@ -91,8 +99,11 @@ WRITES = {
         "transcription_model",
     ],
 }
+# What a body needs besides the field in question; of a name that comes twice the last counts.
+ALONG = {"POST recordings/{pk}/shares": '"user": "bob", '}
 QUERIES = {
     "GET recordings": [
+        "scope",
         "page",
         "per_page",
         "status",
@@ -200,8 +211,9 @@ def url(alice: User, bob: User, recording: Recording) -> Callable[[Route], str]:
 
 
 @pytest.fixture(autouse=True)
-def _folders(alice: User) -> None:
+def _folders_and_sharing(alice: User, settings: Any) -> None:
     call_command("constance", "set", "enable_folders", "true")
+    settings.ENABLE_INTERNAL_SHARING = True
 
 
 @pytest.fixture(autouse=True)
@@ -277,7 +289,7 @@ def test_no_value_of_a_field_breaks_anything(
     route = of(name)
     with Sweep() as sweep:
         for value in VALUES:
-            body = f'{{"{field}": {value}}}'.encode()
+            body = f'{{{ALONG.get(name, "")}"{field}": {value}}}'.encode()
             sweep.expect_answer(send(client, route.method, url(route), body), value)
             # What was stored can be read again.
             sweep.expect_answer(
@@ -323,6 +335,22 @@ def test_no_id_breaks_anything(client: APIClient, route: Route) -> None:
         for pk in IDS:
             response = send(client, route.method, route.url(pk), b'{"title":"x"}')
             sweep.expect_answer(response, route.method, route.url(pk))
+            if response.status_code not in (404, 405):
+                sweep.wrong.append(f"{response.status_code} for {pk!r}")
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.path.count("{") == 2], ids=str
+)
+def test_no_second_id_breaks_anything(
+    client: APIClient, url: Callable[[Route], str], route: Route
+) -> None:
+    before = url(route).rpartition("/")[0]
+    with Sweep() as sweep:
+        for pk in IDS:
+            place = f"{before}/{pk}"
+            response = send(client, route.method, place, b'{"role":"member"}')
+            sweep.expect_answer(response, route.method, place)
             if response.status_code not in (404, 405):
                 sweep.wrong.append(f"{response.status_code} for {pk!r}")
 

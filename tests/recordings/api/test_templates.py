@@ -14,7 +14,6 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from recordings.models import Recording, TranscriptTemplate
-from recordings.models.recording import RecordingQuerySet
 from recordings.models.template import TEMPLATE_MAX_LENGTH
 from recordings.services.templates import (
     PLACEHOLDERS_MAX,
@@ -25,7 +24,7 @@ from recordings.services.templates import (
 from speakr_site.core.api.fields import utc_text
 from speakr_site.core.errors import NotFound
 from tests.concurrency import at_once, statuses
-from tests.factories import make_recording, make_transcript
+from tests.factories import make_recording, make_share, make_transcript
 
 pytestmark = pytest.mark.django_db
 
@@ -390,9 +389,10 @@ def test_who_may_see_a_recording_sees_it_by_their_own_template(
     alice: User,
     bob: User,
     recording: Recording,
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
-    monkeypatch.setattr(RecordingQuerySet, "visible_to", lambda rows, _user: rows)
+    settings.ENABLE_INTERNAL_SHARING = True
+    make_share(recording=recording, user=bob)
     make_template(alice, is_default=True)
     assert shown(api(bob), recording) == [PLAIN, PLAIN]
     make_template(bob, template="{{text}}", is_default=True)
