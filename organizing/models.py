@@ -1,4 +1,5 @@
-"""Where recordings are filed: tags (many on a recording) and folders (one at most).
+"""Where recordings are filed, tags (many on a recording) and folders (one at most), and what they
+are called.
 
 Counting what is filed goes by the reverse relation `recordings`, which the room above defines.
 """
@@ -23,6 +24,7 @@ from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
 
 NAME_MAX_LENGTH = 50
 NAMING_NAME_MAX_LENGTH, NAMING_MAX_LENGTH = 100, 500
+DESCRIPTION_MAX_LENGTH = 500
 MODEL_MAX_LENGTH = 120
 TAG_COLOR, FOLDER_COLOR = "#3B82F6", "#10B981"
 
@@ -180,7 +182,7 @@ def _constraints(kind: str) -> list[models.BaseConstraint]:
 
 
 class NamingTemplate(models.Model):
-    """How recordings of a person are called (recordings/exports/naming.py fills it in).
+    """How recordings of a person are called (naming.py fills it in).
 
     `pattern`: a regular expression for the stem of the file's name; its named groups are variables
     of the template too.
@@ -192,7 +194,7 @@ class NamingTemplate(models.Model):
     name = models.CharField(max_length=NAMING_NAME_MAX_LENGTH)
     template = models.CharField(max_length=NAMING_MAX_LENGTH)
     pattern = models.CharField(max_length=NAMING_MAX_LENGTH, null=True, blank=True)
-    description = models.CharField(max_length=500, null=True, blank=True)
+    description = models.CharField(max_length=DESCRIPTION_MAX_LENGTH, null=True, blank=True)
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -1,4 +1,6 @@
-"""Which tags and folders a person may use and which they may change; how they are shown."""
+"""Which tags, folders and naming templates a person may use and which they may change; how they
+are shown.
+"""
 
 from __future__ import annotations
 
@@ -71,9 +73,11 @@ class ShelfQuerySet(models.QuerySet):
         )
 
     def described_for(self, user: User) -> Self:
-        """With `user_role` (None for a person's own, and outside of the group) and `can_edit`."""
+        """With `user_role` (None for a person's own, and outside of the group), `can_edit` and the
+        naming template.
+        """
         role = Membership.objects.filter(user=user, group=OuterRef("group")).values("role")
-        return self.annotate(
+        return self.select_related("naming_template").annotate(
             user_role=Subquery(role),
             can_edit=Case(
                 When(Q(owner=user) | Q(user_role=Membership.Role.ADMIN), then=True), default=False
@@ -96,6 +100,11 @@ class ShelfQuerySet(models.QuerySet):
 
 
 class NamingTemplateQuerySet(models.QuerySet):
+    """Templates are private: neither a group nor being an operator opens anybody else's. What is
+    filed under a tag or folder of a group is called by the template that its admin chose, and who
+    sees the tag or folder sees the template's name.
+    """
+
     def for_recording(self, owner: User, template_id: int | None) -> models.Model | None:
         """The one that a tag or folder names, else the owner's default. Two queries at most."""
         named = self.filter(pk=template_id).first() if template_id is not None else None

@@ -1,4 +1,4 @@
-"""Every write about tags and folders.
+"""Every write about tags, folders and naming templates.
 
 What a person may change is looked up in the same statement that changes it, so a right that was
 lost meanwhile is lost. The database has the last word on names: of two that come at once, one is
@@ -18,10 +18,16 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.models import Group, Membership, User
-from organizing.models import KEEP_FOR_EVER, Folder, Shelf, Tag
-from organizing.querysets import ShelfQuerySet
+from organizing.models import KEEP_FOR_EVER, Folder, NamingTemplate, Shelf, Tag
+from organizing.querysets import NamingTemplateQuerySet, ShelfQuerySet
 from speakr_site.core.audit import record_audit
-from speakr_site.core.errors import FeatureDisabled, InvalidInput, NotAllowed, NotFound
+from speakr_site.core.errors import (
+    Conflict,
+    FeatureDisabled,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+)
 from speakr_site.core.system import SystemSettings
 
 FOLDERS_DISABLED = "Folders feature is not enabled"
@@ -32,7 +38,14 @@ FOLDER_TAKEN = "Folder with this name already exists"
 FOLDER_TAKEN_IN_GROUP = "A folder with this name already exists for this group"
 ANOTHER_FOLDER = "Another folder with this name already exists"
 
-NOT_FOUND = {Tag: "Tag not found", Folder: "Folder not found"}
+TEMPLATE_NOT_FOUND = "Naming template not found"
+NOT_FOUND = {
+    Tag: "Tag not found",
+    Folder: "Folder not found",
+    NamingTemplate: TEMPLATE_NOT_FOUND,
+}
+TEMPLATES_MAX = 100
+TOO_MANY_TEMPLATES = f"A person may have at most {TEMPLATES_MAX} naming templates"
 # A person has nobody to share with: there the flags stay as new ones are, for a group to come.
 FLAGS = {"auto_share_on_apply": True, "share_with_group_lead": True}
 
@@ -46,11 +59,13 @@ def require_folders_enabled(policy: SystemSettings) -> None:
 def create_tag(*, by: User, values: Mapping[str, Any]) -> Tag:
     """`values`: columns of a tag, already validated. `group_id` makes it the group's.
 
-    Raises NotAllowed unless `by` administers that group, InvalidInput when the name is taken.
+    Raises NotAllowed unless `by` administers that group, NotFound for a naming template that is
+    not `by`'s, InvalidInput when the name is taken.
     """
     place = _place(values.get("group_id"), by=by, refusal="Only group admins can create group tags")
     taken = TAG_TAKEN if place["group_id"] is None else TAG_TAKEN_IN_GROUP
     with _named_once(taken, place):
+        _hold_template(values.get("naming_template_id"), NamingTemplate.objects.visible_to(by))
         return Tag.objects.create(**{**_honoured(values, place), **place})
 
 
@@ -60,14 +75,16 @@ def create_folder(*, by: User, values: Mapping[str, Any]) -> Folder:
     place = _place(values.get("group_id"), by=by, refusal=refusal)
     taken = FOLDER_TAKEN if place["group_id"] is None else FOLDER_TAKEN_IN_GROUP
     with _named_once(taken, place):
+        _hold_template(values.get("naming_template_id"), NamingTemplate.objects.visible_to(by))
         return Folder.objects.create(**{**_honoured(values, place), **place})
 
 
 def update_tag(*, tag: Tag, by: User, changes: Mapping[str, Any]) -> None:
-    """Writes the given columns, all or none. Whose tag it is cannot be changed.
+    """Writes the given columns, all or none. Whose tag it is cannot be changed; a naming template
+    that it has already may be another admin's.
 
-    Raises NotFound when it is gone or no longer for `by` to change, InvalidInput when the name is
-    taken.
+    Raises NotFound when it is gone or no longer for `by` to change, or a new naming template is not
+    `by`'s; InvalidInput when the name is taken.
     """
     place = {"owner_id": tag.owner_id, "group_id": tag.group_id}
     with _named_once(TAG_TAKEN_IN_GROUP if tag.is_of_group else TAG_TAKEN, place):
@@ -104,16 +121,51 @@ def delete_folder(*, folder: Folder, by: User) -> None:
     _delete(Folder.objects.editable_by(by), folder.pk)
 
 
+@transaction.atomic
+def create_template(*, owner: User, values: Mapping[str, Any]) -> NamingTemplate:
+    """`values`: columns, already validated. A default takes the place of the earlier one. Raises
+    Conflict for one template too many.
+    """
+    _hold_templates(owner.pk)
+    if NamingTemplate.objects.filter(owner=owner).count() >= TEMPLATES_MAX:
+        raise Conflict(TOO_MANY_TEMPLATES)
+    _make_room_for_a_default(owner.pk, values)
+    return NamingTemplate.objects.create(owner=owner, **values)
+
+
+@transaction.atomic
+def update_template(*, template: NamingTemplate, changes: Mapping[str, Any]) -> NamingTemplate:
+    """The template as it is then. Writes the given columns, as `create_template`. Raises NotFound
+    for a template that is gone.
+    """
+    _hold_templates(template.owner_id)
+    rows = NamingTemplate.objects.filter(pk=template.pk)
+    if changes:
+        _make_room_for_a_default(template.owner_id, changes)
+        rows.update(**changes, updated_at=timezone.now())
+    changed = rows.first()
+    if changed is None:
+        raise NotFound(TEMPLATE_NOT_FOUND)
+    return changed
+
+
+def delete_template(*, template: NamingTemplate) -> None:
+    """Tags and folders that named it name none then. Raises NotFound as `update_template` does."""
+    _delete(NamingTemplate.objects.all(), template.pk)
+
+
 def store_as_operator(*, shelf: Tag | Folder, by: User) -> None:
     """The console's save of what may be somebody else's; leaves an audit row then.
 
-    Raises InvalidInput when the name was taken a moment ago.
+    Raises InvalidInput when the name was taken, NotFound when the naming template was deleted, a
+    moment ago.
     """
     place = {"owner_id": shelf.owner_id, "group_id": shelf.group_id}
     action = "create" if shelf._state.adding else "change"
     for name, value in FLAGS.items() if shelf.group_id is None else ():
         setattr(shelf, name, value)
     with _named_once(TAG_TAKEN if isinstance(shelf, Tag) else FOLDER_TAKEN, place):
+        _hold_template(shelf.naming_template_id, NamingTemplate.objects.all())
         _note_if_lowered(shelf)
         shelf.save()
         _put_on_record(action, shelf, by)
@@ -160,10 +212,26 @@ def _named_once(taken: str, place: Mapping[str, int | None]) -> Iterator[None]:
 
 
 def _write(shelf: Shelf, *, by: User, columns: Mapping[str, Any]) -> None:
+    if columns.get("naming_template_id") == shelf.naming_template_id:
+        # Or a client that sends back what it read would be refused the template of another admin,
+        # and one that was deleted meanwhile would be written again.
+        columns = {name: columns[name] for name in columns.keys() - {"naming_template_id"}}
+    _hold_template(columns.get("naming_template_id"), NamingTemplate.objects.visible_to(by))
     rows = type(shelf).objects.editable_by(by).filter(pk=shelf.pk)
     noted = _noted_if_lowered(columns)
     if not (rows.update(**columns, **noted) if columns else rows.exists()):
         raise NotFound(NOT_FOUND[type(shelf)])
+
+
+def _hold_template(template_id: int | None, among: NamingTemplateQuerySet) -> None:
+    """Until the transaction ends it is there to be pointed at. Raises NotFound. One query, none
+    for None.
+    """
+    if template_id is None:
+        return
+    # Against a deletion: PostgreSQL would refuse the later of the two at its end.
+    if not among.select_for_update(no_key=True).filter(pk=template_id).values_list("pk"):
+        raise NotFound(TEMPLATE_NOT_FOUND)
 
 
 def _noted_if_lowered(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,13 +283,28 @@ def _let_strangers_go(folder: Folder, place: Mapping[str, int | None]) -> None:
 
 
 @transaction.atomic
-def _delete(rows: ShelfQuerySet, pk: int) -> None:
+def _delete(rows: models.QuerySet, pk: int) -> None:
     # Locked first: PostgreSQL would refuse the deletion at its end for a recording that was filed
-    # here meanwhile. SQLite has one writer at a time anyway.
-    shelf: models.Model | None = rows.select_for_update().filter(pk=pk).first()
-    if shelf is None:
+    # here meanwhile, or a folder that came to name the template. SQLite has one writer at a time
+    # anyway.
+    row: models.Model | None = rows.select_for_update().filter(pk=pk).first()
+    if row is None:
         raise NotFound(NOT_FOUND[rows.model])
-    shelf.delete()
+    row.delete()
+
+
+def _hold_templates(owner_id: int) -> None:
+    """Until the transaction ends, nobody else makes or changes this person's templates. Otherwise
+    of two new defaults the database would refuse one. One query.
+    """
+    # Without the key, so that uploads need not wait.
+    list(User.objects.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk"))
+
+
+def _make_room_for_a_default(owner_id: int, values: Mapping[str, Any]) -> None:
+    if values.get("is_default"):
+        earlier = NamingTemplate.objects.filter(owner=owner_id, is_default=True)
+        earlier.update(is_default=False, updated_at=timezone.now())
 
 
 def _put_on_record(action: str, shelf: Tag | Folder, by: User) -> None:

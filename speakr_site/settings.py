@@ -227,6 +227,8 @@ SUMMARY_MAX_TOKENS = env.integer("SUMMARY_MAX_TOKENS", 3000, minimum=100)
 CHAT_MAX_TOKENS = env.integer("CHAT_MAX_TOKENS", 2000, minimum=100)
 TITLE_MAX_TOKENS = env.integer("TITLE_MAX_TOKENS", 5000, minimum=100)
 EVENT_MAX_TOKENS = env.integer("EVENT_MAX_TOKENS", 3000, minimum=100)
+# As gunicorn.py has it: half of the threads may wait for a model.
+WEB_THREADS = env.integer("WEB_THREADS", 8, minimum=1, maximum=256)
 
 # Recordings
 VIDEO_RETENTION = env.flag("VIDEO_RETENTION", default=False)

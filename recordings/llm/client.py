@@ -6,7 +6,9 @@ accept, it asks again without what was refused, and remembers that while the pro
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,11 +82,18 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`seconds`: for the whole call. `retries`: of what the server is too busy for."""
+    """`seconds`: for a whole call. `retries`: of what the server is too busy for. `until`: by
+    time.monotonic(), when the last of several calls has to be over.
+    """
 
     seconds: float
     retries: int = 0
     should_stop: Callable[[], bool] | None = None
+    until: float = math.inf
+
+    def left(self) -> float:
+        """Seconds that a call beginning now may take."""
+        return max(min(self.seconds, self.until - time.monotonic()), 0.001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,11 @@ def stream(model: Model, ask: Ask, patience: Patience) -> Iterator[str | Reply]:
         yield _counted("".join(pieces), usage, finish, ask)
 
 
+def estimate(ask: Ask, text: str) -> Reply:
+    """What a server would have counted by then, for an answer that ended after `text`."""
+    return _counted(text, None, None, ask)
+
+
 def _model(name: str, base_url: str, api_key: str, context_tokens: int) -> Model | None:
     if not name or not (base_url or api_key):
         return None
@@ -159,10 +173,9 @@ def _model(name: str, base_url: str, api_key: str, context_tokens: int) -> Model
 
 @contextmanager
 def _client(model: Model, patience: Patience) -> Iterator[openai.OpenAI]:
-    timeout = httpx2.Timeout(
-        patience.seconds, connect=settings.LLM_CONNECT_TIMEOUT, write=WRITE_SECONDS
-    )
-    limits = Limits(patience.seconds, patience.should_stop)
+    seconds = patience.left()
+    timeout = httpx2.Timeout(seconds, connect=settings.LLM_CONNECT_TIMEOUT, write=WRITE_SECONDS)
+    limits = Limits(seconds, patience.should_stop)
     with limited_client(limits, timeout=timeout) as http:
         yield openai.OpenAI(
             api_key=model.api_key,

@@ -83,6 +83,17 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a question is answered from. `is_excerpt`: `text` is parts of the transcript, for which
+    `summary` gives the whole, where there is one.
+    """
+
+    text: str
+    is_excerpt: bool = False
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One section of many. `number` from 1. `before`: the end of the section before it, "" for the
     first; `so_far`: what was noted down about earlier ones, or the end of it.
@@ -248,27 +259,27 @@ def identify_messages(context: Context, text: str, labels: Sequence[str]) -> lis
 
 def chat_messages(
     context: Context,
-    transcript: str,
+    spoken: Spoken,
     asker: Asker,
     history: Sequence[Message],
     message: str,
-    *,
-    is_excerpt: bool,
 ) -> list[Message]:
     """A question about a recording. `history`: earlier turns, oldest first, of the roles user and
-    assistant; others are left out. `is_excerpt`: the transcript is parts of the whole.
+    assistant; others are left out.
     """
     material = [_about(context)]
     if asker.tags:
         material.append(_fenced("TAGS", ", ".join(map(_flat, asker.tags))))
     if asker.notes:
         material.append(_fenced("NOTES OF THE PERSON WHO ASKS", asker.notes[:_NOTES_MAX_LENGTH]))
-    material.append(_fenced("EXCERPTS" if is_excerpt else "TRANSCRIPT", transcript))
+    if spoken.summary:
+        material.append(_fenced("SUMMARY OF THE WHOLE", spoken.summary))
+    material.append(_fenced("EXCERPTS" if spoken.is_excerpt else "TRANSCRIPT", spoken.text))
     rules = [
         "Answer the questions that follow from this material, in Markdown. Name the times of what "
         "you rely on, as [hh:mm:ss]. Where the material does not say it, say so.",
     ]
-    if is_excerpt:
+    if spoken.is_excerpt:
         rules.append(
             "The excerpts were picked for the question; what is not in them may still have been "
             "said."

@@ -1,21 +1,34 @@
 """Which parts of a transcript a question is about, where the whole is too long. Pure.
 
-BM25 over passages of a few segments; scripts without spaces are compared by pairs of characters.
+BM25 over passages of a few segments. Words count by their beginnings, so that inflected forms are
+alike, whichever the language; scripts without spaces are compared by pairs of characters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 PASSAGE_TOKENS = 200
-SOURCES_MAX = 5
+# What is put between two passages that are not neighbours.
+GAP_TOKENS = 4
+ALIKE_MAX, CITED_MAX = 5, 20
+# Of the score of the best; what has less in common has only "the" and "what".
+ALIKE_SHARE = 0.3
+# McNamee, Nicholas and Mayfield, "Addressing morphological variation in alphabetic languages"
+# (2009): truncation does about as well as a stemmer for each language.
+_STEM_LENGTH = 6
 _WORD = re.compile(r"\w+")
 # Thai, Lao, Burmese, Khmer, Japanese, Chinese: words are not told apart by spaces.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+")
-_CITED = re.compile(r"\[(?:(\d{1,3}):)?(\d{1,2}):(\d{2})\]")
+# Without hours only in brackets: "at 10:30" is the time of an appointment.
+_CITED = re.compile(
+    r"(?<![\d:])(?:(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)"
+    r"|(?<=[\[(])(?P<short_minutes>\d{1,2}):(?P<short_seconds>[0-5]\d)(?=[\])]))(?![\d:])",
+    re.ASCII,
+)
 
 
 def passages(sizes: Sequence[int], *, most: int = PASSAGE_TOKENS) -> list[range]:
@@ -33,12 +46,12 @@ def passages(sizes: Sequence[int], *, most: int = PASSAGE_TOKENS) -> list[range]
 
 
 def most_relevant(
-    texts: Sequence[str], question: str, *, size_of: Callable[[str], int], room: int
+    texts: Sequence[str], question: str, *, sizes: Sequence[int], room: int
 ) -> list[int]:
-    """Indexes of segments, in order, that together take at most `room` of what `size_of` says: the
-    passages most alike the question, best first as long as they fit; the first ones where none is.
+    """Indexes of segments, in order, that take at most `room` tokens together with the gaps between
+    them: the passages most alike the question, best first as long as they fit, and what stands
+    first where none is, or where there is room left. `sizes`: tokens of each.
     """
-    sizes = [size_of(text) for text in texts]
     parts = passages(sizes)
     scores = _scores([" ".join(texts[i] for i in part) for part in parts], question)
     # Equal ones in the order of time.
@@ -46,23 +59,24 @@ def most_relevant(
     chosen: list[int] = []
     left = room
     for index in order:
-        size = sum(sizes[i] for i in parts[index])
+        size = GAP_TOKENS + sum(sizes[i] for i in parts[index])
         if size <= left:
             chosen += parts[index]
             left -= size
     return sorted(chosen)
 
 
-def alike(texts: Sequence[str], question: str, *, most: int = SOURCES_MAX) -> list[int]:
+def alike(texts: Sequence[str], question: str, *, most: int = ALIKE_MAX) -> list[int]:
     """Indexes of the segments that have most in common with the question, in order; none that has
-    nothing.
+    next to nothing.
     """
     scores = _scores(texts, question)
     order = sorted(range(len(texts)), key=lambda index: (-scores[index], index))[:most]
-    return sorted(index for index in order if scores[index] > 0)
+    least = ALIKE_SHARE * scores[order[0]] if order else 0
+    return sorted(index for index in order if scores[index] > 0 and scores[index] >= least)
 
 
-def cited(answer: str, starts: Sequence[float], *, most: int = SOURCES_MAX) -> list[int]:
+def cited(answer: str, starts: Sequence[float], *, most: int = CITED_MAX) -> list[int]:
     """Indexes of the segments that an answer names by their times, as in [00:12:34], in the order
     of naming. `starts`: in seconds, ascending. Times at which no segment starts are passed over.
     """
@@ -70,8 +84,10 @@ def cited(answer: str, starts: Sequence[float], *, most: int = SOURCES_MAX) -> l
     for index, start in enumerate(starts):
         by_second.setdefault(int(start), index)
     found: dict[int, None] = {}
-    for hours, minutes, seconds in _CITED.findall(answer):
-        second = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    for time in _CITED.finditer(answer):
+        minutes = int(time["minutes"] or time["short_minutes"])
+        seconds = int(time["seconds"] or time["short_seconds"])
+        second = int(time["hours"] or 0) * 3600 + minutes * 60 + seconds
         if second in by_second:
             found.setdefault(by_second[second])
     return list(found)[:most]
@@ -97,5 +113,5 @@ def _terms(text: str) -> list[str]:
         if _UNSPACED.search(word):
             terms += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
         else:
-            terms.append(word)
+            terms.append(word[:_STEM_LENGTH])
     return terms

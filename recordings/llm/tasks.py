@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -207,16 +207,24 @@ def events(
 
 
 def speakers(session: Session, material: Material, labels: Sequence[str]) -> dict[str, str]:
-    """label -> name, "" where nobody says it. Raises as `summarize` does."""
+    """label -> name, "" where nobody says it. Raises as `summarize` does, and PromptTooLongError;
+    once a name was found it raises nothing, and once all were it reads no further.
+    """
 
     def messages(text: str) -> list[Message]:
         return prompts.identify_messages(material.context, text, labels)
 
     schema = schemas.speakers(labels)
     names = dict.fromkeys(labels, "")
-    for answer in _on_every_section(session, SPEAKERS, material, messages, schema):
-        for label, name in replies.speaker_map_of(replies.json_of(answer), labels).items():
-            names[label] = names[label] or name
+    try:
+        for answer in _on_every_section(session, SPEAKERS, material, messages, schema):
+            for label, name in replies.speaker_map_of(replies.json_of(answer), labels).items():
+                names[label] = names[label] or name
+            if all(names.values()):
+                break
+    except ModelError:
+        if not any(names.values()):
+            raise
     return names
 
 
@@ -294,7 +302,7 @@ def _on_every_section(
     material: Material,
     messages: Callable[[str], list[Message]],
     schema: dict[str, Any],
-) -> list[str]:
+) -> Iterator[str]:
     """Answers about each section, with a little of what came before it."""
 
     def ask(section: Section) -> Answer:
@@ -308,14 +316,12 @@ def _on_every_section(
 
     overhead = prompts.prompt_tokens(messages(""))
     waiting = deque(_cut(session.model, material.text, overhead))
-    answers = []
     while waiting:
         section = waiting.popleft()
         answer, halves = _smaller(section, partial(ask, section))
         waiting.extendleft(reversed(halves))
         if answer:
-            answers.append(answer.text)
-    return answers
+            yield answer.text
 
 
 def _cut(model: Model, text: str, overhead: int) -> list[Section]:

@@ -20,8 +20,12 @@ from recordings.models import Job, Recording, RecordingSpeaker, Transcript
 from recordings.pipeline.align import LabelledSegment
 from recordings.pipeline.failures import Failure
 from recordings.pipeline.text_options import TextOptions
-from recordings.services.processing import rest_cancelled, texts_ended
-from speakr_site.core.queue import ring
+from recordings.services.processing import (
+    hold_work,
+    queue_texts,
+    rest_cancelled,
+    texts_ended,
+)
 
 BACKOFF_SECONDS = 5
 BACKOFF_FACTOR = 4
@@ -66,6 +70,7 @@ def finished(job: Job, outcome: Outcome) -> None:
     result or none of it.
     """
     with transaction.atomic():
+        hold_work(job.recording_id)
         release(job, Job.Status.DONE, progress=1, stage=Job.Stage.SAVING)
         changes: dict[str, Any] = {}
         warnings = list(outcome.warnings)
@@ -73,7 +78,7 @@ def finished(job: Job, outcome: Outcome) -> None:
             changes["current_transcript"] = _new_revision(job, outcome)
         else:
             warnings.append(NO_SPEECH)
-        if outcome.segments and queue_texts(job.recording, outcome.texts):
+        if queue_texts(job.recording, outcome.texts if outcome.segments else None):
             changes["status"] = Recording.Status.SUMMARIZING
         else:
             changes["status"] = Recording.Status.COMPLETED
@@ -118,7 +123,7 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
             error_message=sentence,
         )
         if job.lane == Job.Lane.TEXT:
-            texts_ended(job.recording_id, [sentence])
+            texts_ended(job.recording_id, [*TextOptions(**job.options).warnings(), sentence])
             return
         Recording.objects.filter(pk=job.recording_id).update(
             status=Recording.Status.FAILED,
@@ -130,6 +135,7 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
 
 def cancelled(job: Job) -> None:
     with transaction.atomic():
+        hold_work(job.recording_id)
         release(job, Job.Status.CANCELLED)
         rest_cancelled(job)
 
@@ -162,34 +168,6 @@ def _hand_back(job: Job, *, wait_seconds: float, attempts: int, reason: str = ""
             recordings.update(text_warnings=again)
         else:
             recordings.update(status=Recording.Status.PENDING, warnings=again)
-
-
-def queue_texts(recording: Recording, options: TextOptions | None) -> bool:
-    """Whether text work waits or runs now. Call inside the transaction that gives the recording a
-    new transcript.
-
-    Work that is there already goes on with both: its next write notices the new transcript
-    (commit_texts.py), and waits for this transaction on its job's row.
-    """
-    jobs = Job.objects.active().filter(recording=recording, lane=Job.Lane.TEXT)
-    active = jobs.select_for_update(no_key=True).first()
-    if active is not None:
-        wanted = TextOptions(**active.options)
-        wanted = wanted.joined(options) if options else wanted
-        jobs.filter(pk=active.pk).update(options=wanted.as_document())
-        return True
-    if options is None:
-        return False
-    job = Job(
-        recording=recording,
-        owner_id=recording.owner_id,
-        lane=Job.Lane.TEXT,
-        options=options.as_document(),
-    )
-    # One that somebody asked for at this very moment will do.
-    Job.objects.bulk_create([job], ignore_conflicts=True)
-    ring(Job.Lane.TEXT)
-    return True
 
 
 def release(job: Job, status: str, **changes: object) -> None:

@@ -4,17 +4,19 @@ ours and that the recording still has the transcript it is about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from recordings.llm.replies import EventDraft
 from recordings.llm.tasks import Summary
 from recordings.models import CalendarEvent, Job, Recording
 from recordings.pipeline.commit import LeaseLost, release
+from recordings.pipeline.failures import Failure
+from recordings.pipeline.text_options import TextOptions
 from recordings.services.processing import texts_ended
 from speakr_site.core.queue import ring
 
@@ -29,38 +31,38 @@ def began(job: Job) -> None:
     with transaction.atomic():
         if not Job.objects.held(job.claim_token).update(stage=Job.Stage.PREPARING, progress=0):
             raise LeaseLost
-        resting = (Recording.Status.COMPLETED, Recording.Status.FAILED)
-        Recording.objects.filter(pk=job.recording_id, status__in=resting).update(
-            status=Recording.Status.SUMMARIZING, error_code="", error_message=None
-        )
+        # Other statuses are those of a transcription that waits, runs or failed meanwhile.
+        completed = Recording.objects.filter(status=Recording.Status.COMPLETED)
+        completed.filter(pk=job.recording_id).update(status=Recording.Status.SUMMARIZING)
+
+
+def read_options(job: Job) -> None:
+    """Those of now into `job.options`."""
+    options = Job.objects.held(job.claim_token).values_list("options", flat=True).first()
+    if options is None:
+        raise LeaseLost
+    job.options = options
 
 
 def titled(job: Job, recording: Recording, title: str) -> None:
     """A title that somebody chose meanwhile stays."""
     with transaction.atomic():
         _still_ours(job, recording).filter(title=recording.title).update(title=title)
-        _done(job, "title")
 
 
-def summarized(job: Job, recording: Recording, summary: Summary, seconds: float) -> str | None:
-    """The new summary in the place of the one that was there when the work began; a sentence when
-    a person wrote another meanwhile, which stays.
-    """
+def summarized(job: Job, recording: Recording, summary: Summary, seconds: float) -> bool:
+    """False when a person wrote one meanwhile, which stays."""
     with transaction.atomic():
-        same = (
-            Q(summary=recording.summary) if recording.summary else Q(summary=None) | Q(summary="")
+        rows = _still_ours(job, recording)
+        there = rows.select_for_update(no_key=True).only("summary", "summary_meta").get()
+        if not TextOptions(**job.options).may_replace_summary(there):
+            return False
+        rows.update(
+            summary=summary.text,
+            summary_meta=asdict(summary.meta),
+            summarization_seconds=seconds,
         )
-        written = (
-            _still_ours(job, recording)
-            .filter(same)
-            .update(
-                summary=summary.text,
-                summary_meta=asdict(summary.meta),
-                summarization_seconds=seconds,
-            )
-        )
-        _done(job, "summary")
-    return None if written else HAND_WRITTEN
+    return True
 
 
 def extracted(job: Job, recording: Recording, events: Iterable[EventDraft]) -> None:
@@ -83,21 +85,39 @@ def extracted(job: Job, recording: Recording, events: Iterable[EventDraft]) -> N
         )
 
 
-def ended(job: Job, warnings: Sequence[str]) -> None:
+def step_ended(
+    job: Job, recording: Recording, step: str, warnings: list[str], failure: Failure | None
+) -> None:
+    """Another attempt goes on from here. `failure`: why nothing came of it."""
     with transaction.atomic():
-        release(job, Job.Status.DONE, progress=1)
-        texts_ended(job.recording_id, warnings)
+        _still_ours(job, recording)
+        job.options["done"] = {**job.options.get("done", {}), step: warnings}
+        changes: dict[str, str] = {}
+        if failure is not None:
+            job.error_code, job.error_message = failure.code, failure.sentence[:500]
+            changes = {"error_code": job.error_code, "error_message": job.error_message}
+        Job.objects.held(job.claim_token).update(options=job.options, **changes)
+
+
+def ended(job: Job, recording: Recording) -> None:
+    """FAILED, for those who look after jobs, when a step was; the recording is complete anyway."""
+    with transaction.atomic():
+        _still_ours(job, recording)
+        release(job, Job.Status.FAILED if job.error_code else Job.Status.DONE, progress=1)
+        texts_ended(job.recording_id, TextOptions(**job.options).warnings())
         job.windows.all().delete()
 
 
 def begins_anew(job: Job) -> None:
-    """What is wanted of the new transcript stands in the job already (commit.queue_texts)."""
+    """What is wanted of the new transcript stands in the job already (processing.queue_texts)."""
     with transaction.atomic():
         released = Job.objects.release(
             job.claim_token,
             Job.Status.QUEUED,
             stage=Job.Stage.WAITING,
             available_at=timezone.now(),
+            error_code="",
+            error_message="",
         )
         if not released:
             raise LeaseLost
@@ -106,22 +126,19 @@ def begins_anew(job: Job) -> None:
 
 
 def _still_ours(job: Job, recording: Recording) -> QuerySet[Recording]:
-    """The recording's row, to be written. Raises LeaseLost and Outdated.
+    """The recording's row, to be written; the job's options are read again. Raises LeaseLost and
+    Outdated.
 
-    The job's row is locked first, as in `commit.queue_texts`.
+    The job's row is locked first, as in `processing.queue_texts`.
     """
     held = Job.objects.held(job.claim_token).select_for_update(no_key=True)
-    if not held.values_list("pk"):
+    options = list(held.values_list("options", flat=True))
+    if not options:
         raise LeaseLost
+    job.options = options[0]
     rows = Recording.objects.filter(
         pk=recording.pk, current_transcript=recording.current_transcript_id
     )
     if not rows.exists():
         raise Outdated
     return rows
-
-
-def _done(job: Job, work: str) -> None:
-    """Another attempt goes on from here."""
-    job.options[work] = False
-    Job.objects.held(job.claim_token).update(options=job.options)

@@ -6,13 +6,18 @@ in their order and together; its folder's; its owner's; the operator's; the buil
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
 
 from organizing.models import Shelf, Tag
 from recordings.llm import client
-from recordings.llm.prompts import fill
+from recordings.llm.prompts import Context, fill
 from recordings.models import Recording
 from recordings.pipeline.options import shelves_of
 from speakr_site.core.system import SystemSettings
@@ -21,8 +26,10 @@ from speakr_site.core.system import SystemSettings
 @dataclass(frozen=True, slots=True)
 class TextOptions:
     """`prompt`: what the summary should look at, its variables filled in; None: the built-in one.
-    `is_request`: somebody asked for it, so it may replace what a person wrote. Two jobs with equal
-    options are the same work.
+    `is_request`: somebody asked for the summary. `replaces`: digest of the summary that a person
+    had written when it was asked for; no other of theirs may be replaced. `done`: what need not be
+    done again, with the warnings of each. Two jobs with the same prompt for a summary are the same
+    work.
     """
 
     title: bool
@@ -30,19 +37,35 @@ class TextOptions:
     events: bool
     prompt: str | None
     is_request: bool
+    replaces: str | None = None
+    done: Mapping[str, list[str]] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         return asdict(self)
 
+    def warnings(self) -> list[str]:
+        return [sentence for said in self.done.values() for sentence in said]
+
     def joined(self, other: TextOptions) -> TextOptions:
-        """What both want; a request's prompt wins."""
+        """What both want of a new transcript, of which nothing is done; the prompt of a request
+        that still waits wins.
+        """
+        waits = self.is_request and self.summary and "summary" not in self.done
+        leading = self if waits else other
         return TextOptions(
             title=self.title or other.title,
-            summary=self.summary or other.summary,
+            summary=leading.summary or other.summary,
             events=self.events or other.events,
-            prompt=self.prompt if self.is_request else other.prompt,
-            is_request=self.is_request or other.is_request,
+            prompt=leading.prompt,
+            is_request=leading.is_request,
+            replaces=leading.replaces,
         )
+
+    def may_replace_summary(self, recording: Recording) -> bool:
+        """What a person wrote goes only where somebody saw it and asked for another."""
+        if not recording.has_hand_written_summary:
+            return True
+        return self.is_request and self.replaces == _digest(recording.summary)
 
 
 def after_transcription(recording: Recording, *, system: SystemSettings) -> TextOptions | None:
@@ -72,7 +95,34 @@ def requested_summary(
         events=recording.owner.extract_events and client.text_model() is not None,
         prompt=resolved_prompt(recording, system=system, custom=custom_prompt),
         is_request=True,
+        replaces=_digest(recording.summary) if recording.has_hand_written_summary else None,
     )
+
+
+def context_of(recording: Recording) -> Context:
+    """What a model is told about a recording besides its transcript. Reads `owner`."""
+    return Context(
+        title=None if recording.has_placeholder_title else recording.title,
+        recorded_on=recorded_at(recording).date(),
+        participants=recording.participants,
+        owner_name=recording.owner.name,
+        language=recording.owner.output_language,
+    )
+
+
+def zone_of(recording: Recording) -> ZoneInfo:
+    """Reads `owner`."""
+    return ZoneInfo(recording.owner.timezone or settings.TIME_ZONE)
+
+
+def recorded_at(recording: Recording) -> datetime:
+    """In its owner's zone. Reads `owner`."""
+    moment = recording.meeting_date or recording.created_at
+    try:
+        return moment.astimezone(zone_of(recording))
+    except OverflowError:
+        # Of the first or the last day that there is, the other zone's is none.
+        return moment
 
 
 def resolved_prompt(
@@ -94,6 +144,10 @@ def resolved_prompt(
 def _joined(shelves: Iterable[Shelf]) -> str | None:
     prompts = (_given(shelf.custom_prompt) for shelf in shelves)
     return "\n\n".join(prompt for prompt in prompts if prompt) or None
+
+
+def _digest(text: str | None) -> str:
+    return hashlib.sha256((text or "").encode()).hexdigest()
 
 
 def _given(text: str | None) -> str | None:

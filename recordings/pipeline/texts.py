@@ -8,42 +8,51 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import IntegrityError
 
+from organizing import naming
 from organizing.models import NamingTemplate
 from recordings.budgets import BudgetExceeded, record_tokens, require_token_budget
 from recordings.connectors.base import TranscriptionCancelled
-from recordings.exports import naming
 from recordings.exports.subtitles import Cue
 from recordings.llm import client, extractive, tasks
 from recordings.llm.client import ModelError, ModelStopped, Reply
-from recordings.llm.prompts import Context
+from recordings.llm.sections import PromptTooLongError
 from recordings.models import Job, Recording, WindowResult
 from recordings.pipeline import commit_texts
+from recordings.pipeline.commit import LeaseLost
+from recordings.pipeline.failures import Failure, failure_of
 from recordings.pipeline.lease import Lease
 from recordings.pipeline.options import shelves_of
-from recordings.pipeline.text_options import TextOptions
+from recordings.pipeline.text_options import TextOptions, context_of, recorded_at, zone_of
 from speakr_site.core import system
 
 TOO_SHORT = "The transcript is too short for a summary."
 NO_MODEL_FOR_PROMPT = (
     "No language model is configured: the summary is made of key sentences, whatever was asked for."
 )
-SUMMARY_MIN_LENGTH = 10
+SPOKEN_LEAST = 10
 
 
 @dataclass(slots=True)
 class Run:
-    """`model`: None where none is configured."""
+    """`model`: None where none is configured. `warnings`: of the step under way."""
 
     job: Job
     lease: Lease
     recording: Recording
     material: tasks.Material
     model: client.Model | None
+    memo: JobMemo
     warnings: list[str] = field(default_factory=list)
+    on_progress: Callable[[float], None] = lambda share: None
+
+    @property
+    def options(self) -> TextOptions:
+        """As the last write found them."""
+        return TextOptions(**self.job.options)
 
     def session(self) -> tasks.Session:
         """Raises BudgetExceeded."""
@@ -52,8 +61,13 @@ class Run:
             self.model,
             client.in_background(self.lease.should_stop),
             partial(charge, self.job.owner_id),
-            JobMemo(self.job),
+            self.memo,
+            self.on_progress,
         )
+
+    def is_last_attempt(self) -> bool:
+        """As commit.failed counts them: an answer that is new starts the count afresh."""
+        return not self.memo.has_grown and self.job.attempts + 1 >= settings.JOB_MAX_RETRIES
 
 
 class JobMemo:
@@ -61,6 +75,7 @@ class JobMemo:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self.has_grown = False
         self._known = {row.result["asked"]: row.result for row in job.windows.all()}
 
     def get(self, digest: str) -> tasks.Answer | None:
@@ -71,16 +86,25 @@ class JobMemo:
         result = {"asked": digest, "text": answer.text, "is_cut": answer.is_cut}
         index = len(self._known)
         self._known[digest] = result
-        WindowResult.objects.create(job=self._job, index=index, start=0, end=0, result=result)
+        try:
+            WindowResult.objects.create(job=self._job, index=index, start=0, end=0, result=result)
+        except IntegrityError as error:
+            # The job is gone, or another worker's by now.
+            raise LeaseLost from error
+        self.has_grown = True
 
 
 def charge(user_id: int, operation: str, reply: Reply) -> None:
-    record_tokens(
-        user_id=user_id,
-        operation=operation,
-        prompt=reply.prompt_tokens,
-        completion=reply.completion_tokens,
-    )
+    """Raises LeaseLost for a person who is gone, and their work with them."""
+    try:
+        record_tokens(
+            user_id=user_id,
+            operation=operation,
+            prompt=reply.prompt_tokens,
+            completion=reply.completion_tokens,
+        )
+    except IntegrityError as error:
+        raise LeaseLost from error
 
 
 def write_texts(job: Job, lease: Lease) -> None:
@@ -89,40 +113,48 @@ def write_texts(job: Job, lease: Lease) -> None:
     """
     commit_texts.began(job)
     rows = Recording.objects.select_related("owner", "current_transcript")
-    recording = rows.defer("current_transcript__words").get(pk=job.recording_id)
-    if recording.current_transcript is None:
-        commit_texts.ended(job, [])
+    recording = rows.defer("current_transcript__words").filter(pk=job.recording_id).first()
+    if recording is None:
+        raise LeaseLost
+    # After the transcript: a new one comes together with what is wanted of it.
+    commit_texts.read_options(job)
+    if recording.current_transcript is not None:
+        model = client.text_model()
+        run = Run(job, lease, recording, material_of(recording), model, JobMemo(job))
+        for index, step in enumerate(STEPS):
+            _take(run, step, index / len(STEPS))
+    commit_texts.ended(job, recording)
+
+
+def _take(run: Run, step: Step, begins_at: float) -> None:
+    """One step, unless it is not wanted or was taken before. Raises as `write_texts` does.
+
+    What fails for good, or was tried enough, is a warning: the other steps are worth trying.
+    """
+    if not getattr(run.options, step.name) or step.name in run.options.done:
         return
-    options = TextOptions(**job.options)
-    run = Run(job, lease, recording, material_of(recording), client.text_model())
-    steps: tuple[tuple[bool, Callable[[Run], None], str, str], ...] = (
-        (options.summary, _summarize, Job.Stage.SUMMARIZING, "No summary"),
-        (options.title, _title, Job.Stage.TITLING, "No title"),
-        (options.events, _extract, Job.Stage.EXTRACTING, "No events"),
-    )
-    for index, (is_wanted, step, stage, without) in enumerate(steps):
-        if not is_wanted:
-            continue
-        lease.progress(stage, index / len(steps))
-        if lease.is_ending():
-            raise TranscriptionCancelled
-        try:
-            step(run)
-        except ModelStopped as error:
-            raise TranscriptionCancelled from error
-        except (ModelError, BudgetExceeded) as error:
-            if not getattr(error, "permanent", True):
-                raise
-            run.warnings.append(f"{without}: {error}")
-    commit_texts.ended(job, run.warnings)
+    run.warnings = []
+    run.on_progress = lambda share: run.lease.progress(step.stage, begins_at + share / len(STEPS))
+    run.on_progress(0)
+    if run.lease.is_ending():
+        raise TranscriptionCancelled
+    failure: Failure | None = None
+    try:
+        step.take(run)
+    except ModelStopped as error:
+        raise TranscriptionCancelled from error
+    except (ModelError, BudgetExceeded, PromptTooLongError) as error:
+        failure = failure_of(error)
+        if not failure.permanent and not run.is_last_attempt():
+            raise
+        run.warnings.append(f"No {step.name}: {failure.sentence}")
+    commit_texts.step_ended(run.job, run.recording, step.name, run.warnings, failure)
 
 
 def material_of(recording: Recording) -> tasks.Material:
     """Reads `owner` and `current_transcript`. One query."""
     transcript = recording.current_transcript
     names = transcript.names()
-    owner = recording.owner
-    recorded = recording.meeting_date or recording.created_at
     return tasks.Material(
         lines=tuple(
             Cue(
@@ -133,42 +165,32 @@ def material_of(recording: Recording) -> tasks.Material:
             )
             for segment in transcript.segments
         ),
-        context=Context(
-            title=None if recording.has_placeholder_title else recording.title,
-            recorded_on=recorded.astimezone(zone_of(recording)).date(),
-            participants=recording.participants,
-            owner_name=owner.name,
-            language=owner.output_language,
-        ),
+        context=context_of(recording),
         spoken_language=transcript.language,
     )
 
 
-def zone_of(recording: Recording) -> ZoneInfo:
-    """Reads `owner`."""
-    return ZoneInfo(recording.owner.timezone or settings.TIME_ZONE)
-
-
 def _summarize(run: Run) -> None:
     started = time.monotonic()
-    options = TextOptions(**run.job.options)
-    if not options.is_request and run.recording.has_hand_written_summary:
+    options = run.options
+    if not options.may_replace_summary(run.recording):
+        run.warnings.append(commit_texts.HAND_WRITTEN)
         return
-    if run.material.spoken_chars < SUMMARY_MIN_LENGTH:
+    if run.material.spoken_chars < SPOKEN_LEAST:
         run.warnings.append(TOO_SHORT)
         return
     if run.model is None:
         summary = extracted_summary(run.material)
-        if options.is_request and run.job.requested.get("custom_prompt"):
+        if run.job.requested.get("custom_prompt"):
             run.warnings.append(NO_MODEL_FOR_PROMPT)
     else:
         summary = tasks.summarize(run.session(), run.material, options.prompt)
     run.warnings += summary.warnings
     seconds = round(time.monotonic() - started, 3)
-    if kept := commit_texts.summarized(run.job, run.recording, summary, seconds):
-        run.warnings.append(kept)
-    else:
+    if commit_texts.summarized(run.job, run.recording, summary, seconds):
         run.recording.summary = summary.text
+    else:
+        run.warnings.append(commit_texts.HAND_WRITTEN)
 
 
 def extracted_summary(material: tasks.Material) -> tasks.Summary:
@@ -194,13 +216,13 @@ def proposed_title(
 ) -> str | None:
     """By the naming template of the first tag that has one, else of the folder, else the
     owner's default; without any, what the model says, or the key phrases of the transcript. None
-    where there is nothing to say. Reads `owner`. Raises as `tasks.title` does.
+    where there is nothing to say. Reads `owner`. Raises as `session` and `tasks.title` do.
 
     The model is asked only for what the template needs.
     """
 
     def from_content() -> str | None:
-        if material.spoken_chars < SUMMARY_MIN_LENGTH:
+        if material.spoken_chars < SPOKEN_LEAST:
             return None
         if model is None:
             return extractive.extractive_title(material.lines, language=material.spoken_language)
@@ -210,12 +232,12 @@ def proposed_title(
     template_id = next((s.naming_template_id for s in shelves if s.naming_template_id), None)
     chosen = NamingTemplate.objects.for_recording(recording.owner, template_id)
     if chosen is None:
-        return from_content()
+        return from_content() or None
     return naming.named(
         chosen.template,
         pattern=chosen.pattern,
         filename=recording.original_filename or "",
-        moment=(recording.meeting_date or recording.created_at).astimezone(zone_of(recording)),
+        moment=recorded_at(recording),
         ai_title=from_content,
     )
 
@@ -230,3 +252,20 @@ def _extract(run: Run) -> None:
     if skipped:
         run.warnings.append(f"{skipped} of the events found made no sense and were left out.")
     commit_texts.extracted(run.job, run.recording, drafts)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`name`: as in TextOptions."""
+
+    name: str
+    stage: Job.Stage
+    take: Callable[[Run], None]
+
+
+# A title is made with the help of the summary where the transcript is long.
+STEPS = (
+    Step("summary", Job.Stage.SUMMARIZING, _summarize),
+    Step("title", Job.Stage.TITLING, _title),
+    Step("events", Job.Stage.EXTRACTING, _extract),
+)

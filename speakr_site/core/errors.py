@@ -55,6 +55,8 @@ class TooLarge(SpeakrError):
 
 
 class Busy(SpeakrError):
+    """`retry_after`: seconds, a whole number from 1; a header of the answer."""
+
     code = "busy"
     status = 503
     sentence = "The server is busy; try again later"

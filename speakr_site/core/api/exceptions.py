@@ -55,10 +55,10 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def _speakr_error(exc: SpeakrError) -> Response:
-    headers = {}
+    headers, extra = {}, dict(exc.extra)
     if exc.status == Busy.status:
-        headers["Retry-After"] = str(exc.extra.get("retry_after", BUSY_RETRY_SECONDS))
-    return Response({"error": str(exc), **exc.extra}, status=exc.status, headers=headers)
+        headers["Retry-After"] = str(extra.pop("retry_after", BUSY_RETRY_SECONDS))
+    return Response({"error": str(exc), **extra}, status=exc.status, headers=headers)
 
 
 def _as_api_exception(exc: Exception) -> Exception:

@@ -18,6 +18,7 @@ from recordings.llm.prompts import (
     Context,
     Message,
     Part,
+    Spoken,
     chat_messages,
     events_messages,
     fill,
@@ -60,7 +61,7 @@ def every_message(text: str) -> dict[str, list[Message]]:
         "events": events_messages(said_in, text, reference=DAY, zone="Europe/Berlin"),
         "identify": identify_messages(said_in, text, ["SPEAKER_00", text]),
         "chat": chat_messages(
-            said_in, text, Asker(notes=text, tags=[text]), [], "Who?", is_excerpt=True
+            said_in, Spoken(text, True, text), Asker(notes=text, tags=[text]), [], "Who?"
         ),
     }
 
@@ -193,11 +194,10 @@ class TestChat:
     def turns(self, history: list[tuple[str, str]]) -> list[tuple[str, str]]:
         messages = chat_messages(
             CONTEXT,
-            "[Anna]: Hello.",
+            Spoken("[Anna]: Hello."),
             Asker(notes="My notes", tags=["a", "b"]),
             [{"role": role, "content": content} for role, content in history],
             "Who spoke?",
-            is_excerpt=False,
         )
         return [(message["role"], message["content"]) for message in messages]
 
@@ -220,7 +220,7 @@ class TestChat:
 
     def test_a_history_is_not_changed(self) -> None:
         history = [{"role": "user", "content": "A"}, {"role": "user", "content": "B"}]
-        chat_messages(CONTEXT, "x", Asker(), history, "C", is_excerpt=False)
+        chat_messages(CONTEXT, Spoken("x"), Asker(), history, "C")
         assert history[0]["content"] == "A"
 
 

@@ -26,6 +26,16 @@ def test_the_segment_that_answers_comes_first() -> None:
     assert alike(TALK, "เครื่องชงกาแฟ", most=1) == [5]
 
 
+def test_inflected_words_are_alike() -> None:
+    assert alike(["Die Versicherungen zahlen.", "Er geht."], "Was zahlt die Versicherung?") == [0]
+    assert alike(TALK, "What do the meetings in Lisbon cost?", most=1) == [3]
+
+
+def test_what_has_only_small_words_in_common_is_no_source() -> None:
+    said = ["The budget is the thing.", *["So the cat and the dog sat there."] * 9]
+    assert alike(said, "What is the budget?") == [0]
+
+
 def test_nothing_in_common_gives_no_source() -> None:
     assert alike(TALK, "zebra") == []
     assert alike(TALK, "") == []
@@ -35,14 +45,15 @@ def test_nothing_in_common_gives_no_source() -> None:
 def test_what_fits_is_given_in_the_order_of_time() -> None:
     long = [f"Filler number {number} about nothing at all." for number in range(500)]
     long[400] = "The password of the vault is swordfish."
-    found = most_relevant(long, "What is the password of the vault?", size_of=len, room=2000)
+    sizes = [len(text) for text in long]
+    found = most_relevant(long, "What is the password of the vault?", sizes=sizes, room=2000)
     assert 400 in found
     assert found == sorted(found)
     assert sum(len(long[index]) for index in found) <= 2000
 
 
 def test_a_question_about_nothing_gets_the_beginning() -> None:
-    found = most_relevant(TALK, "zebra", size_of=lambda text: 200, room=450)
+    found = most_relevant(TALK, "zebra", sizes=[200] * len(TALK), room=450)
     assert found == [0, 1]
 
 
@@ -55,7 +66,8 @@ def test_passages_hold_every_segment_once(sizes: list[int]) -> None:
 
 @given(st.lists(st.text(max_size=30), max_size=12), st.text(max_size=40), st.integers(0, 300))
 def test_no_text_breaks_it(texts: list[str], question: str, room: int) -> None:
-    found = most_relevant(texts, question, size_of=len, room=room)
+    sizes = [len(text) for text in texts]
+    found = most_relevant(texts, question, sizes=sizes, room=room)
     assert sum(len(texts[index]) for index in found) <= room
     assert set(alike(texts, question)) <= set(range(len(texts)))
 
@@ -66,9 +78,21 @@ def test_times_in_an_answer_are_segments() -> None:
     assert cited(answer, starts) == [1, 3]
 
 
+def test_times_are_found_however_they_are_written() -> None:
+    starts = [0.0, 12.4, 630.0, 3725.2]
+    assert cited("[00:00:12–01:02:05]", starts) == [1, 3]
+    assert cited("(00:12), **0:10:30** and [01:02:05, 00:00:00]", starts) == [1, 2, 3, 0]
+
+
+def test_the_time_of_an_appointment_is_none() -> None:
+    starts = [630.0, 12.0]
+    assert cited("We meet at 10:30. The ratio is 00:12; the key is 1:00:00:12:4.", starts) == []
+
+
 def test_four_hours_are_searched_at_once() -> None:
     talk = [f"{TALK[number % 4]} {number}" for number in range(6000)]
     alike(talk[:10], "warm")
     begun = time.monotonic()
-    most_relevant(talk, "What about the budget for March?", size_of=len, room=20_000)
+    sizes = [len(text) for text in talk]
+    most_relevant(talk, "What about the budget for March?", sizes=sizes, room=20_000)
     assert time.monotonic() - begun < 5
