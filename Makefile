@@ -27,7 +27,7 @@ stress: $(VENV)/.installed-dev  ## Kill, flood and fill disks for some minutes, 
 
 fuzz: $(VENV)/.installed-dev  ## Make up thousands of requests; FUZZ_SEED repeats a run
 	@seed=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "FUZZ_SEED=$$seed"; \
-	FUZZ_SEED=$$seed FUZZ_CASES=$${FUZZ_CASES:-2000} $(BIN)/python -m pytest -q tests/test_fuzz.py
+	FUZZ_SEED=$$seed FUZZ_CASES=$${FUZZ_CASES:-2000} $(BIN)/python -m pytest -q tests/test_fuzz.py tests/recordings/test_provenance.py
 
 lint: $(VENV)/.installed-dev  ## Style, formatting, Dockerfile, forgotten migrations
 	$(BIN)/ruff check .

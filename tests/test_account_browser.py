@@ -20,6 +20,7 @@ from accounts.services import issue_token
 from accounts.services.resets import reset_tokens
 from recordings.models import TranscriptTemplate
 from tests.browser import PHONE, log_in, serious_violations, sideways_scroll
+from tests.factories import make_public_link, make_recording, make_share
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -130,10 +131,13 @@ def test_a_preference_is_changed_by_keyboard_after_a_mistake(
 
 
 @pytest.fixture
-def full_account(alice: User, group: Group) -> User:
+def full_account(alice: User, bob: User, group: Group) -> User:
     """With something on every page; an operator's, whose menu is the longest."""
-    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     long = "x" * 60
+    User.objects.filter(pk=alice.pk).update(name=long, is_staff=True, is_superuser=True)
+    recording = make_recording(owner=alice, title=long)
+    make_share(recording=recording, user=bob)
+    make_public_link(recording=recording)
     Membership.objects.create(group=Group.objects.create(name=long), user=alice, role="admin")
     issue_token(user=alice, name=long, by=alice)
     over, _ = issue_token(user=alice, name="over", by=alice)
@@ -176,6 +180,7 @@ def test_no_page_of_the_account_shuts_anyone_out(
         "/account/templates",
         "/account/templates/new",
         f"/account/templates/{template.pk}/delete",
+        "/account/sharing",
         "/account/tokens",
         f"/account/tokens/{token.pk}",
         f"/account/tokens/{token.pk}/revoke",

@@ -79,7 +79,7 @@ NO_TEXT = {
     "recordings.Recording": {"audio_key", "mime_type", "sha256", "status", "error_code"},
     "recordings.Job": {"status", "lane", "stage", "error_code"},
     "recordings.Transcript": {"language", "engine", "model"},
-    "recordings.RecordingSpeaker": {"label"},
+    "recordings.RecordingSpeaker": {"label", "embedding"},
     "recordings.PublicLink": {"token", "password"},
     "recordings.DeletionMark": {"removes"},
     "recordings.TokenUsage": {"operation"},
@@ -110,7 +110,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"tag_id": "{tags}"},
     ],
     "POST recordings/{pk}/transcribe": [{}],
-    "POST recordings/{pk}/shares": [{"user": "carl", "can_edit": True}],
+    "POST recordings/{pk}/shares": [{"user": "carl", "can_edit": True}, {"user": "vic"}],
     "POST recordings/{pk}/public-link": [{"share_notes": True}],
     "PATCH recordings/batch": [
         {"recording_ids": ["{recordings}"], "updates": {"is_inbox": False, "title": "Taken"}},
@@ -132,7 +132,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "PUT speakers/{pk}": [{"name": "Taken"}],
     "POST groups": [{"name": "Taken"}],
     "PATCH groups/{pk}": [{"name": "Taken"}],
-    "POST groups/{pk}/members": [{"user": "nina"}, {"user": "nina", "role": "admin"}],
+    "POST groups/{pk}/members": [{"user": "nina", "role": "admin"}, {"user": "vic"}],
     "PATCH groups/{pk}/members/{user_id}": [{"role": "admin"}],
     "POST transcript-templates": [{"name": "Taken", "template": "{{text}}"}],
     "PUT transcript-templates/{pk}": [{"name": "Taken", "is_default": True}],
@@ -240,11 +240,12 @@ def tenant(name: str, text: str, carl: User) -> Tenant:
         owner=user, **dict.fromkeys(texts_of(NamingTemplate), text)
     )
     hints = dict.fromkeys(("name", *HINTS), text)
+    of_group = {**hints, "name": f"{text} of the group", "auto_share_on_apply": False}
     shelves = {
         "tags": make_tag(owner=user, naming_template=naming, **hints),
-        "group tags": make_tag(group=group, auto_share_on_apply=False, **hints),
+        "group tags": make_tag(group=group, **of_group),
         "folders": make_folder(owner=user, **hints),
-        "group folders": make_folder(group=group, auto_share_on_apply=False, **hints),
+        "group folders": make_folder(group=group, **of_group),
     }
     recording = recorded(user, text, shelves["folders"])
     for position, tag in enumerate((shelves["tags"], shelves["group tags"])):
@@ -296,7 +297,7 @@ def recorded(user: User, text: str, folder: Folder) -> Recording:
     job = make_job(
         recording=recording, requested=asked, options=asked, error_message=text, status="done"
     )
-    WindowResult.objects.create(job=job, number=0, result={"text": text})
+    WindowResult.objects.create(job=job, index=0, start=0, end=1, result={"text": text})
     CalendarEvent.objects.create(
         recording=recording,
         start_datetime=timezone.now(),
@@ -304,7 +305,10 @@ def recorded(user: User, text: str, folder: Folder) -> Recording:
         **dict.fromkeys(("title", "description", "location"), text),
     )
     make_public_link(recording=recording)
-    DeletionMark.objects.create(recording=recording, reason=text)
+    now = timezone.now()
+    DeletionMark.objects.create(
+        recording=recording, marked_at=now, goes_at=now, reason=text, served_seconds=0
+    )
     return recording
 
 
@@ -417,7 +421,6 @@ def test_nothing_of_another_tenant_is_read_changed_or_shown(
             assert response.status_code < 500, told
             if attempt.is_foreign:
                 assert response.status_code in (403, 404), told
-            # What was asked for by this word is not told of it.
             assert SECRET.encode() not in contents(response), told
             assert world.rows() == before, told
             transaction.set_rollback(True)

@@ -51,6 +51,7 @@ _SENTENCE = regex.compile(
 _PIECE = regex.compile(rf"\X{{1,{_LENGTH_MOST}}}(?:\s|$)|\X{{1,{_LENGTH_MOST}}}")
 # Between letters, an underscore is one.
 _MARKDOWN = regex.compile(r"[\\`*\[\]<>]|(?<![^\W_])_|_(?![^\W_])")
+_NO_WORD = regex.compile(r"\S{50,}+|[^\w\s]{4,}+")
 _ENDS, _BEFORE = ".!?…", ".!?…\n"
 # Whisper's codes that stand for the same words.
 _SAME = {"nb": "no", "nn": "no"}
@@ -256,8 +257,10 @@ def _spoken(lines: Sequence[Cue]) -> str:
 
 
 def _sample(text: str) -> str:
-    """Lines taken evenly from a text that is too long."""
-    lines = text.splitlines()
+    """Lines taken evenly from a text that is too long, without what is no word: yake takes for
+    ever over those.
+    """
+    lines = _NO_WORD.sub(" ", text).splitlines()
     step = math.ceil(len(text) / _PHRASES_REACH)
     return "\n".join(lines[::step])[:_PHRASES_REACH]
 

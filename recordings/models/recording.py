@@ -89,6 +89,9 @@ def placeholder_title(filename: str) -> str:
 
 
 class RecordingQuerySet(models.QuerySet):
+    def owned_by(self, user: User) -> Self:
+        return self.filter(owner=user)
+
     def visible_to(self, user: User) -> Self:
         """Those that `user` may read: their own, and others' that are shared with them. Being an
         operator opens nobody's recordings.

@@ -61,7 +61,7 @@ BY_HAND = "by hand"
 
 PERSON, ROLE = st.sampled_from(PEOPLE), st.sampled_from(["member", "admin"])
 # None: somebody who may.
-BY = st.sampled_from([None, None, None, None, None, *PEOPLE, OPERATOR])
+BY = st.sampled_from([None, None, None, *PEOPLE, OPERATOR])
 GROUP, RECORDING = st.sampled_from(GROUPS), st.sampled_from(list(RECORDINGS))
 TAG, FOLDER = st.sampled_from(list(TAGS)), st.sampled_from(list(FOLDERS))
 SHELF = st.sampled_from(list(SHELVES))

@@ -347,7 +347,7 @@ def test_no_second_id_breaks_anything(
 ) -> None:
     before = url(route).rpartition("/")[0]
     with Sweep() as sweep:
-        for pk in IDS:
+        for pk in sorted({*IDS} - {"%31"}):  # Which is 1, and may be somebody's.
             place = f"{before}/{pk}"
             response = send(client, route.method, place, b'{"role":"member"}')
             sweep.expect_answer(response, route.method, place)

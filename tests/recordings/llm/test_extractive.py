@@ -181,6 +181,12 @@ class TestSummary:
         extractive_summary(talk(), language="en")
         assert time.process_time() - started < BAR_SECONDS
 
+    @pytest.mark.parametrize("text", ["x" * 500_000, ".! " * 150_000], ids=["letters", "dots"])
+    def test_what_is_no_speech_takes_no_time(self, text: str) -> None:
+        started = time.process_time()
+        extractive_summary([Cue("A", text, 0.0, None)], language="en")
+        assert time.process_time() - started < BAR_SECONDS
+
     def test_it_is_the_same_in_every_process(self) -> None:
         code = (
             "from benchmarks.extractive import talk\n"
