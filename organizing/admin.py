@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
-from organizing.models import KEEP_FOR_EVER, ONE_OWNER, Folder, Tag
+from accounts.models import Membership
+from organizing.models import KEEP_FOR_EVER, ONE_OWNER, Folder, NamingTemplate, Tag
 from organizing.services import delete_as_operator, store_as_operator
-from speakr_site.core.errors import InvalidInput
+from speakr_site.core.errors import InvalidInput, NotFound
 
 SWATCH = (
     '<span style="background:{};display:inline-block;width:1em;height:1em;vertical-align:middle">'
@@ -22,7 +23,9 @@ SWATCH = (
 
 
 class ShelfForm(forms.ModelForm):
-    """Whose it is stands for good: recordings of others lie there already."""
+    """Whose it is stands for good: recordings of others lie there already. A naming template is one
+    of theirs, so that it can be chosen once it is known who they are.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,6 +33,17 @@ class ShelfForm(forms.ModelForm):
             # Disabled and not read-only: the names taken by the same person or group count still.
             for name in self.fields.keys() & {"owner", "group"}:
                 self.fields[name].disabled = True
+        if "naming_template" in self.fields:
+            self.fields["naming_template"].queryset = self._templates()
+
+    def _templates(self) -> QuerySet:
+        shelf = self.instance
+        templates = NamingTemplate.objects.filter(owner=shelf.owner_id)
+        if shelf.is_of_group:
+            members = Membership.objects.filter(group=shelf.group_id).values("user")
+            templates = NamingTemplate.objects.filter(owner__in=members)
+        # The one it has may be of somebody who left the group.
+        return templates | NamingTemplate.objects.filter(pk=shelf.naming_template_id)
 
 
 class OwnerFilter(admin.SimpleListFilter):
@@ -83,6 +97,7 @@ class ShelfAdmin(admin.ModelAdmin):
                 },
             ),
             ("Summary", {"fields": ["custom_prompt"]}),
+            *([("Title", {"fields": ["naming_template"]})] if obj else []),
             ("Keeping", {"fields": self.keeping_fields}),
             (
                 "Sharing",
@@ -97,10 +112,12 @@ class ShelfAdmin(admin.ModelAdmin):
         return super().get_queryset(request).with_recording_count()
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A name that was taken while the form was open, said instead of stored."""
+        """A name that was taken, or a template deleted, while the form was open: said instead of
+        stored.
+        """
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except InvalidInput as error:
+        except (InvalidInput, NotFound) as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 

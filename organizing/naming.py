@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 import re2
 
 TITLE_MAX_LENGTH = 200
+FILENAME_MAX_LENGTH = 500
 FROM_CONTENT = "ai_title"
 VARIABLES = (
     FROM_CONTENT,
@@ -92,7 +93,7 @@ def _captured(pattern: str | None, stem: str) -> dict[str, str]:
     if not pattern:
         return {}
     try:
-        found = _compiled(pattern).search(_UNSHOWN.sub(" ", stem))
+        found = _compiled(pattern).search(stem)
     except ValueError:
         return {}
     return {name: value or "" for name, value in found.groupdict().items()} if found else {}

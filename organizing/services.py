@@ -12,14 +12,17 @@ from contextlib import contextmanager, suppress
 from functools import reduce
 from operator import or_
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.models import Group, Membership, User
 from organizing.models import KEEP_FOR_EVER, Folder, NamingTemplate, Shelf, Tag
-from organizing.querysets import NamingTemplateQuerySet, ShelfQuerySet
+from organizing.naming import named
+from organizing.querysets import NamingTemplateQuerySet
 from speakr_site.core.audit import record_audit
 from speakr_site.core.errors import (
     Conflict,
@@ -45,6 +48,8 @@ NOT_FOUND = {
     NamingTemplate: TEMPLATE_NOT_FOUND,
 }
 TEMPLATES_MAX = 100
+# Where a preview has nothing that was said.
+EXAMPLE_TITLE = "What was talked about"
 TOO_MANY_TEMPLATES = f"A person may have at most {TEMPLATES_MAX} naming templates"
 # A person has nobody to share with: there the flags stay as new ones are, for a group to come.
 FLAGS = {"auto_share_on_apply": True, "share_with_group_lead": True}
@@ -119,6 +124,20 @@ def delete_tag(*, tag: Tag, by: User) -> None:
 def delete_folder(*, folder: Folder, by: User) -> None:
     """What was filed in it lies in no folder then. Raises NotFound as `update_folder` does."""
     _delete(Folder.objects.editable_by(by), folder.pk)
+
+
+def previewed(
+    *, user: User, template: str, filename: str, pattern: str | None = None
+) -> str | None:
+    """What a recording of `user`'s that came now, as a file of this name, would be called."""
+    zone = ZoneInfo(user.timezone or settings.TIME_ZONE)
+    return named(
+        template,
+        pattern=pattern,
+        filename=filename,
+        moment=timezone.now().astimezone(zone),
+        ai_title=lambda: EXAMPLE_TITLE,
+    )
 
 
 @transaction.atomic

@@ -1,4 +1,5 @@
-"""`make demo`: starts everything, uploads a recording as any client would, shows what was said.
+"""`make demo`: starts everything, uploads a recording as any client would, shows what was said and
+what it comes to.
 
 A client of its own server: it speaks HTTP and calls manage.py; no models here.
 """
@@ -74,6 +75,16 @@ class Client:
         except NotFound:
             return []
 
+    def look_for_events(self) -> None:
+        preferences = {"extract_events": True}
+        self._ask("PATCH", "/users/me", json={"preferences": preferences})
+
+    def summary(self, recording: int) -> dict[str, Any]:
+        return self._ask("GET", f"/recordings/{recording}/summary")
+
+    def events(self, recording: int) -> list[dict[str, Any]]:
+        return self._ask("GET", f"/recordings/{recording}/events")["events"]
+
     def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
             response = self.session.request(
@@ -123,9 +134,12 @@ def main(arguments: list[str]) -> None:
         with console.status("Starting web server and clusters"):
             wait_until_up(client, server, data_dir)
         console.print(f"Speakr answers at {login['url']}. Uploading {path.name}.")
+        if env.text("TEXT_MODEL_NAME"):
+            client.look_for_events()
         recording = client.upload(path)
         warnings = follow(client, recording)
         show(client.segments(recording), warnings)
+        show_texts(client.summary(recording), client.events(recording))
         show_next(login, token, recording)
 
 
@@ -218,6 +232,18 @@ def show(segments: list[dict[str, Any]], warnings: list[str]) -> None:
         console.print("Nothing was said in this recording.")
     for warning in warnings:
         console.print(f"Warning: {warning}", style="yellow", markup=False)
+
+
+def show_texts(summary: dict[str, Any], events: list[dict[str, Any]]) -> None:
+    made = summary["summary_meta"]
+    if made:
+        by = f"by {made['model']}" if made["model"] else "without a language model"
+        console.print(f"\nSummary, {by}:\n", style="bold", markup=False)
+        console.print(summary["summary"], markup=False)
+    if events:
+        console.print("\nEvents:\n", style="bold")
+    for event in events:
+        console.print(f"{event['start_datetime']}  {event['title']}", markup=False)
 
 
 def clock(seconds: float | None) -> str:

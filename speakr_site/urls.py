@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from accounts.api import urls as accounts_api
+from organizing.api import urls as organizing_api
 from recordings import health
 from recordings.api import urls as recordings_api
 from speakr_site.core.api import exceptions
@@ -14,6 +15,7 @@ from speakr_site.core.api import exceptions
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="account")),
     path("", include("accounts.pages.urls")),
+    path("", include("organizing.pages.urls")),
     path("", include("recordings.pages.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
@@ -24,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include("speakers.api.urls")),
     path("api/v1/", include("speakr_site.core.api.urls")),
     path("api/", include(accounts_api.unversioned)),
+    path("api/", include(organizing_api.unversioned)),
     path("api/", include(recordings_api.unversioned)),
     re_path(r"^api(/.*)?\Z", exceptions.unknown_path),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import Group, User
-from organizing.models import Folder, Tag
+from organizing.models import Folder, NamingTemplate, Tag
 from recordings.models import (
     Job,
     PublicLink,
@@ -62,6 +62,11 @@ def make_tag(*, owner: User | None = None, group: Group | None = None, **columns
 def make_folder(*, owner: User | None = None, group: Group | None = None, **columns: Any) -> Folder:
     """Of a person or of a group."""
     return Folder.objects.create(**{"owner": owner, "group": group, "name": "Clients", **columns})
+
+
+def make_naming_template(*, owner: User, **columns: Any) -> NamingTemplate:
+    defaults = {"name": "Clients", "template": "{{date}} {{ai_title}}"}
+    return NamingTemplate.objects.create(owner=owner, **{**defaults, **columns})
 
 
 def make_share(*, recording: Recording, user: User, can_edit: bool = False) -> Share:

@@ -58,6 +58,16 @@ class BreaksOff:
 
 
 @dataclass(frozen=True)
+class Talks:
+    """Streams a word at a time, for ever; with `words`, so many, and then it hangs. Sets
+    `server.hung_up` when nobody listens any more.
+    """
+
+    seconds: float = 0.02
+    words: int | None = None
+
+
+@dataclass(frozen=True)
 class Floods:
     size: int = 50 * 1024 * 1024
 
@@ -71,6 +81,7 @@ class ModelServer:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.closing = threading.Event()
+        self.hung_up = threading.Event()
         self._lock = threading.Lock()
         outer = self
 
@@ -80,7 +91,7 @@ class ModelServer:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     def take(self, request: dict[str, Any], key: str) -> Any:
@@ -143,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._head(200, "application/json", {"Content-Length": str(len(whole))})
                 self.wfile.write(whole[: len(whole) // 2])
                 self.close_connection = True
+            case Talks():
+                self._talk(answer)
             case Floods():
                 self._head(200, "application/json", {"Content-Length": str(answer.size)})
                 for _ in range(answer.size // 65536):
@@ -180,6 +193,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._event({"choices": [], "usage": usage(text)})
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
+
+    def _talk(self, answer: Talks) -> None:
+        self._head(200, "text/event-stream", {"Transfer-Encoding": "chunked"})
+        said = 0
+        try:
+            while said != answer.words and not self.server_of_tests.closing.wait(answer.seconds):
+                self._event({"choices": [{"index": 0, "delta": {"content": f"word{said} "}}]})
+                said += 1
+        except ConnectionError:
+            self.server_of_tests.hung_up.set()
+        else:
+            self.server_of_tests.closing.wait()
+        self.close_connection = True
 
     def _trickle(self, seconds: float) -> None:
         self._head(200, "application/json", {"Content-Length": "1000000"})

@@ -18,9 +18,10 @@ from django.utils.http import urlsafe_base64_encode
 from accounts.models import ApiToken, Group, Membership, User
 from accounts.services import issue_token
 from accounts.services.resets import reset_tokens
+from organizing.models import NamingTemplate
 from recordings.models import TranscriptTemplate
 from tests.browser import PHONE, log_in, serious_violations, sideways_scroll
-from tests.factories import make_public_link, make_recording, make_share
+from tests.factories import make_naming_template, make_public_link, make_recording, make_share
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -146,6 +147,8 @@ def full_account(alice: User, bob: User, group: Group) -> User:
         owner=alice, name=long, template=f"{{{{text}}}}{long}", description=long, is_default=True
     )
     TranscriptTemplate.objects.create(owner=alice, name="plain", template="{{text}}")
+    make_naming_template(owner=alice, name=long, template=long, pattern=long, is_default=True)
+    make_naming_template(owner=alice, name="plain", description=long)
     return alice
 
 
@@ -171,6 +174,7 @@ def test_no_page_of_the_account_shuts_anyone_out(
     log_in(page, live_server, full_account)
     token = ApiToken.objects.get(name="over")
     template = TranscriptTemplate.objects.get(name="plain")
+    naming = NamingTemplate.objects.get(name="plain")
     group = Group.objects.get(name="Engineering")
     for path in (
         "/account",
@@ -180,6 +184,10 @@ def test_no_page_of_the_account_shuts_anyone_out(
         "/account/templates",
         "/account/templates/new",
         f"/account/templates/{template.pk}/delete",
+        "/account/naming",
+        "/account/naming/new",
+        f"/account/naming/{naming.pk}",
+        f"/account/naming/{naming.pk}/delete",
         "/account/sharing",
         "/account/tokens",
         f"/account/tokens/{token.pk}",

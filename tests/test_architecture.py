@@ -48,6 +48,7 @@ HEAVY = {
 CHILD_FILES = ("recordings/engine_child", "recordings/engine_whisper", "recordings/audio/")
 
 PURE = (
+    "organizing/naming.py",
     "recordings/audio/",
     "recordings/connectors/base.py",
     "recordings/pipeline/align.py",

@@ -20,11 +20,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import issue_token
-from recordings.models import Recording, TokenUsage, TranscriptionUsage
+from recordings.models import CalendarEvent, Recording, TokenUsage, TranscriptionUsage
 from speakr_site.core.api.openapi import operations
 from speakr_site.core.api.schema import document
 from tests.factories import make_recording, make_transcript
+from tests.model_server import ModelServer, model_server
 from tests.recordings.api.uploading import wav
+
+__all__ = ["model_server"]
 
 # What n8n's HTTP Request node accepts unless it is told otherwise.
 N8N_ACCEPTS = (
@@ -132,6 +135,50 @@ def test_a_companion_app_names_the_voices_and_switches_summaries_off(
     assert me["preferences"]["auto_summarization"] is False
 
 
+def test_a_companion_app_asks_and_sends_earlier_turns_as_text(
+    url: str, token: str, recording: Recording, model_server: ModelServer
+) -> None:
+    """Contract 0.1.13: `text` where the reference has `content`."""
+    model_server.answers = ["Alice was there. [00:00:00]"]
+    answer = requests.post(
+        f"{url}/api/v1/recordings/{recording.pk}/chat",
+        headers={"Authorization": f"Bearer {token}"},
+        json={
+            "message": "Who attended?",
+            "conversation_history": [
+                {"role": "user", "text": "Which day was it?"},
+                {"role": "assistant", "text": "Nobody says."},
+                {"role": "user", "content": "And the time?"},
+            ],
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["response"] == "Alice was there. [00:00:00]"
+    assert answer.json()["sources"][0]["speaker"] == "Alice"
+    (told,) = model_server.prompts()
+    said = ("Alice]: Hello everyone.", "Which day was it?", "Nobody says.", "And the time?")
+    places = [told.find(text) for text in (*said, "Who attended?")]
+    assert -1 not in places and places == sorted(places)
+
+
+def test_a_companion_app_shows_an_answer_as_it_comes(
+    url: str, token: str, recording: Recording, model_server: ModelServer
+) -> None:
+    model_server.answers = ["Alice was there."]
+    with requests.post(
+        f"{url}/api/v1/recordings/{recording.pk}/chat",
+        headers={"X-API-Token": token, "Accept": "text/event-stream"},
+        json={"message": "Who attended?", "stream": True},
+        stream=True,
+    ) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        lines = [line for line in answer.iter_lines(decode_unicode=True) if line]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
+    assert "".join(event.get("delta", "") for event in events) == "Alice was there."
+    assert len([event for event in events if "delta" in event]) > 1
+    assert events[-1] == {"end_of_stream": True}
+
+
 def test_the_python_class_of_the_reference(url: str, token: str, recording: Recording) -> None:
     api = SpeakrAPI(url + "/", token)
     assert api.get_stats()["recordings"]["total"] == 1
@@ -232,9 +279,58 @@ def test_a_generated_client_reads(
         )
         assert [segment.speaker for segment in transcript.segments] == ["Alice", "Bob"]
 
+        summary = operation("recordings.recordings_summary_retrieve").sync(
+            recording.pk, client=client
+        )
+        assert (summary.has_summary, summary.summary_meta) == (False, None)
+
         refused = operation("recordings.recordings_retrieve").sync(10**6, client=client)
         assert isinstance(refused, models.Error)
         assert refused.error == "Recording not found"
+
+
+def test_a_generated_client_asks_a_model(
+    generated: ModuleType,
+    url: str,
+    token: str,
+    recording: Recording,
+    model_server: ModelServer,
+) -> None:
+    models = importlib.import_module(f"{CLIENT}.models")
+    CalendarEvent.objects.create(
+        recording=recording, title="Review", start_datetime=timezone.now(), attendees=["Ann"]
+    )
+    model_server.answers = ["Alice was there."]
+    with generated.AuthenticatedClient(f"{url}/api/v1", token=token) as client:
+        turn = models.ChatRequestConversationHistoryType0Item
+        role = models.ChatRequestConversationHistoryType0ItemRole
+        body = models.ChatRequest(
+            message="Who attended?",
+            conversation_history=[turn(role=role.USER, content="Hello")],
+        )
+        answer = operation("chat.recordings_chat_create").sync(
+            recording.pk, client=client, body=body
+        )
+        assert answer.response == "Alice was there."
+        assert answer.sources[0].speaker == "Alice"
+
+        queued = operation("processing.recordings_summarize_create").sync(
+            recording.pk,
+            client=client,
+            body=models.SummarizeRequest(custom_prompt="In one sentence."),
+        )
+        assert (queued.success, queued.status) == (True, "QUEUED")
+
+        listed = operation("events.recordings_events_retrieve").sync(recording.pk, client=client)
+        (event,) = listed.events
+        assert (event.title, event.attendees, event.end_datetime) == ("Review", ["Ann"], None)
+        file = operation("events.recordings_events_ics_retrieve").sync(recording.pk, client=client)
+        assert file.startswith("BEGIN:VCALENDAR")
+
+        titled = operation("recordings.recordings_regenerate_title_create").sync(
+            recording.pk, client=client
+        )
+        assert titled.recording.title == titled.title == "Alice was there."
 
 
 def test_a_generated_client_makes_a_token_beside_the_version(

@@ -24,7 +24,13 @@ from rest_framework.test import APIClient
 
 from accounts.models import Group, Membership, User
 from organizing.models import Folder, Tag
-from recordings.models import Recording, RecordingTag, TokenUsage, TranscriptionUsage
+from recordings.models import (
+    CalendarEvent,
+    Recording,
+    RecordingTag,
+    TokenUsage,
+    TranscriptionUsage,
+)
 from speakers.models import Speaker
 from speakr_site.core.api.openapi import examples, examples_of, operations
 from speakr_site.core.api.schema import document
@@ -37,7 +43,10 @@ from tests.factories import (
     make_tag,
     make_transcript,
 )
+from tests.model_server import ModelServer, model_server
 from tests.recordings.api.uploading import wav
+
+__all__ = ["model_server"]
 
 pytestmark = pytest.mark.django_db
 
@@ -45,8 +54,6 @@ REFERENCE = REPOSITORY.parent / "shared" / "contract" / "api-reference.txt"
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # Parts of the reference whose routes are not there yet.
 NOT_YET = {
-    "Chat with Recording",
-    "Get Calendar Events",
     "List Webhooks",
     "Create Webhook",
     "Update Webhook",
@@ -59,7 +66,10 @@ SHELF_KEYS = {
     "retention_days",
     "auto_share_on_apply",
     "share_with_group_lead",
+    "naming_template_id",
+    "naming_template_name",
 }
+EVENT_KEYS = {"events.attendees", "events.reminder_minutes"}
 # Keys of ours, where they may stand.
 OURS = {
     "get /users/me": {"preferences.timezone"},
@@ -69,7 +79,9 @@ OURS = {
     # Of somebody else's recording; tags: S leaves them out of the example, I has them: include
     # (contract 8.0).
     "get /recordings": {"recordings.shared_by", "recordings.can_edit"},
-    "get /recordings/{id}": {"tags", "shared_by", "can_edit"},
+    "get /recordings/{id}": {"tags", "shared_by", "can_edit"} | EVENT_KEYS,
+    "get /recordings/{id}/events": EVENT_KEYS,
+    "get /recordings/{id}/summary": {"summary_meta"},
     # Only for operators (contract 6).
     "get /stats": {"users"},
     # Extra fields that tags take and return (contract 18).
@@ -81,7 +93,7 @@ OURS = {
     "delete /recordings/batch": {"results.error"},
 }
 # Where the keys are data: each value is like the example's first.
-KEYED = {".suggestions"}
+KEYED = {".suggestions", ".speaker_map"}
 OPERATIONS = {f"{method} {path}": described for path, method, described in operations(document())}
 held: set[str] = set()
 
@@ -195,7 +207,8 @@ def speaker(alice: User) -> Speaker:
 
 @pytest.fixture
 def full(alice: User, folder: Folder, tag: Tag) -> Recording:
-    """A recording with nothing missing."""
+    """A recording with nothing missing, of an owner who has dates looked for."""
+    User.objects.filter(pk=alice.pk).update(extract_events=True)
     now = datetime(2024, 1, 15, 10, 0, 0, 123456, tzinfo=UTC)
     made = make_recording(
         owner=alice,
@@ -203,6 +216,7 @@ def full(alice: User, folder: Folder, tag: Tag) -> Recording:
         participants="Alice, Bob",
         notes="Personal notes...",
         summary="## Meeting Summary\n- Key point 1...",
+        summary_meta=dict(examples_of("get /recordings/{id}/summary")["200"]["summary_meta"]),
         meeting_date=now - timedelta(hours=1),
         created_at=now,
         completed_at=now + timedelta(minutes=5),
@@ -216,6 +230,15 @@ def full(alice: User, folder: Folder, tag: Tag) -> Recording:
     )
     make_transcript(recording=made, SPEAKER_00="Alice", SPEAKER_01="Bob")
     RecordingTag.objects.create(recording=made, tag=tag, position=0)
+    CalendarEvent.objects.create(
+        recording=made,
+        title="Follow-up Meeting",
+        start_datetime=now + timedelta(days=7),
+        end_datetime=now + timedelta(days=7, hours=1),
+        description="Discuss project progress",
+        location="Conference Room A",
+        attendees=["Alice", "Bob"],
+    )
     return made
 
 
@@ -348,6 +371,7 @@ def test_the_details(client: APIClient, full: Recording) -> None:
     absent = {name for name, value in answer.items() if value is None}
     assert absent == {"error_message", "duplicate_info"}
     assert answer["transcription"].startswith("Alice: Hello everyone.")
+    assert [event["title"] for event in answer["events"]] == ["Follow-up Meeting"]
 
 
 def test_the_details_of_a_recording_that_has_nothing_yet(client: APIClient, alice: User) -> None:
@@ -403,6 +427,13 @@ def test_notes_and_summary(client: APIClient, full: Recording, name: str) -> Non
         assert check(f"get {path}", client.get(url))[name] == body[name]
 
 
+def test_what_made_a_summary(client: APIClient, full: Recording) -> None:
+    operation, url = "get /recordings/{id}/summary", f"/api/v1/recordings/{full.pk}/summary"
+    assert check(operation, client.get(url))["summary_meta"] == full.summary_meta
+    client.put(url, {"summary": "By hand"})
+    assert check(operation, client.get(url))["summary_meta"] is None
+
+
 def test_a_change(client: APIClient, full: Recording, alice: User) -> None:
     operation = "patch /recordings/{id}"
     body = body_of(operation, folder_id=make_folder(owner=alice, name="Other").pk)
@@ -421,6 +452,109 @@ def test_queueing_a_transcription(client: APIClient, full: Recording) -> None:
     refused = client.post(url, {"language": "de"})
     assert refused.status_code == 409
     assert_as_described(OPERATIONS[operation]["responses"]["409"], refused.json())
+
+
+def test_queueing_a_summary(client: APIClient, full: Recording) -> None:
+    operation = "post /recordings/{id}/summarize"
+    url = f"/api/v1/recordings/{full.pk}/summarize"
+    check(operation, client.post(url, body_of(operation)))
+    refused = client.post(url, {"custom_prompt": "In rhymes."})
+    assert refused.status_code == 409
+    assert_as_described(OPERATIONS[operation]["responses"]["409"], refused.json())
+
+
+def test_the_events(client: APIClient, full: Recording) -> None:
+    CalendarEvent.objects.create(
+        recording=full, title="Standup", start_datetime=datetime(2024, 1, 16, 8, tzinfo=UTC)
+    )
+    url = f"/api/v1/recordings/{full.pk}/events"
+    first, second = check("get /recordings/{id}/events", client.get(url))["events"]
+    assert (first["title"], first["end_datetime"], first["location"]) == ("Standup", None, None)
+    example = examples_of("get /recordings/{id}/events")["200"]["events"][0]
+    assert second == {**example, "id": second["id"]}
+    file = client.get(f"{url}/ics")
+    assert file["Content-Type"] == "text/calendar; charset=utf-8"
+    assert file["Content-Disposition"] == f"attachment; filename=events-{full.pk}.ics"
+    assert file.content.count(b"BEGIN:VEVENT") == 2
+
+
+def test_a_question(client: APIClient, full: Recording, model_server: ModelServer) -> None:
+    operation, url = "post /recordings/{id}/chat", f"/api/v1/recordings/{full.pk}/chat"
+    model_server.answers = ["Alice said hello to everyone."]
+    body = body_of(operation)
+    with_sources = examples_of(operation)["200"]
+    answer = check(operation, client.post(url, body), like=with_sources)
+    assert answer["response"] == "Alice said hello to everyone."
+    (source, *_) = answer["sources"]
+    assert (source["speaker"], source["text"]) == ("Alice", "Hello everyone.")
+    (told,) = model_server.prompts()
+    said = [turn["content"] for turn in body["conversation_history"]] + [body["message"]]
+    assert re.search(".*".join(map(re.escape, said)), told, re.DOTALL)
+    streamed = client.post(url, {**body, "stream": True})
+    assert streamed["Content-Type"] == "text/event-stream"
+    events = [
+        json.loads(line.removeprefix("data: "))
+        for line in b"".join(streamed).decode().split("\n\n")
+        if line
+    ]
+    assert "".join(event.get("delta", "") for event in events) == answer["response"]
+    assert events[-2:] == [{"sources": answer["sources"]}, {"end_of_stream": True}]
+
+
+def test_who_the_voices_may_be(
+    client: APIClient, full: Recording, model_server: ModelServer
+) -> None:
+    make_transcript(recording=full)
+    model_server.answers = ['{"SPEAKER_00": "Zoë", "SPEAKER_01": ""}']
+    url = f"/api/v1/recordings/{full.pk}/speakers/identify"
+    answer = check("post /recordings/{id}/speakers/identify", client.post(url))
+    assert answer["speaker_map"] == {"SPEAKER_00": "Zoë", "SPEAKER_01": ""}
+
+
+def test_a_new_title(client: APIClient, full: Recording, model_server: ModelServer) -> None:
+    model_server.answers = ["A round of greetings"]
+    url = f"/api/v1/recordings/{full.pk}"
+    answer = check("post /recordings/{id}/regenerate_title", client.post(f"{url}/regenerate_title"))
+    assert answer["title"] == "A round of greetings"
+    assert answer["recording"] == client.get(url).json()
+    assert answer["recording"]["title"] == "A round of greetings"
+
+
+@pytest.mark.parametrize("part", ["chat", "speakers/identify"])
+def test_what_asks_a_model_says_that_there_is_none(
+    client: APIClient, full: Recording, part: str
+) -> None:
+    make_transcript(recording=full)
+    refused = client.post(f"/api/v1/recordings/{full.pk}/{part}", {"message": "Who?"})
+    assert refused.status_code == 503
+    assert int(refused["Retry-After"]) > 0
+    operation = OPERATIONS[f"post /recordings/{{id}}/{part}"]
+    assert_as_described(operation["responses"]["503"], refused.json())
+
+
+def test_the_naming_templates(client: APIClient) -> None:
+    one, many = "/naming-templates/{id}", "/naming-templates"
+    body = body_of(f"post {many}")
+    made = check(f"post {many}", client.post("/api/naming-templates", body), 201)
+    assert made.items() >= body.items()
+    url = f"/api/naming-templates/{made['id']}"
+    check(f"get {many}", client.get("/api/naming-templates"))
+    check(f"get {one}", client.get(url))
+    for method in ("put", "patch"):
+        check(f"{method} {one}", getattr(client, method)(url, body_of(f"{method} {one}")))
+    tag = client.post("/api/v1/tags", {"name": "Named", "naming_template_id": made["id"]})
+    told = check("post /tags", tag, 201)
+    assert (told["naming_template_id"], told["naming_template_name"]) == (made["id"], body["name"])
+    check(f"delete {one}", client.delete(url))
+    (told,) = check("get /tags", client.get("/api/v1/tags"))["tags"]
+    assert told["naming_template_id"] is None
+
+
+def test_a_naming_template_that_is_tried(client: APIClient) -> None:
+    operation = "post /naming-templates/preview"
+    tried = client.post("/api/naming-templates/preview", body_of(operation))
+    today = timezone.now().date().isoformat()
+    assert check(operation, tried) == {"title": f"{today} Acme: What was talked about"}
 
 
 def test_the_connector(client: APIClient) -> None:

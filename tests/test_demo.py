@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,16 +10,20 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.model_server import ModelServer
 
 DEMO_SECONDS = 240
 
 
-def begin(data_dir: Path, recording: str, *, port: int = 0) -> subprocess.Popen[str]:
+def begin(
+    data_dir: Path, recording: str, *, port: int = 0, **environment: str
+) -> subprocess.Popen[str]:
     if not port:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -26,7 +31,13 @@ def begin(data_dir: Path, recording: str, *, port: int = 0) -> subprocess.Popen[
     return subprocess.Popen(
         [sys.executable, "-m", "speakr_site.demo", recording],
         cwd=REPOSITORY,
-        env={**os.environ, "DATA_DIR": str(data_dir), "PORT": str(port), "DATABASE_URL": ""},
+        env={
+            **os.environ,
+            "DATA_DIR": str(data_dir),
+            "PORT": str(port),
+            "DATABASE_URL": "",
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,4 +108,32 @@ def test_the_sample_is_transcribed_and_everything_is_stopped(tmp_path: Path) -> 
     assert re.search(r"^00:0\d  SPEAKER_0\d  ", printed, re.MULTILINE)
     for piece in ("Berlin", "/admin/", "/api/v1/docs", "password ", "token "):
         assert piece in printed
+    assert re.search(r"^Summary, without a language model:\n\n.*SPEAKER_0\d", printed, re.M | re.S)
     assert not still_running(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_a_model_s_summary_and_events_are_shown(tmp_path: Path) -> None:
+    def answer(request: dict[str, Any]) -> str:
+        if "response_format" in request:
+            event = {"title": "Train to Berlin", "start_datetime": "2026-03-06T10:00"}
+            return json.dumps({"events": [event]})
+        return "They talked of a train."
+
+    server = ModelServer()
+    server.answers = [answer]
+    try:
+        demo = begin(
+            tmp_path,
+            "samples/meeting.flac",
+            TEXT_MODEL_NAME="made-up",
+            TEXT_MODEL_BASE_URL=server.url,
+        )
+        printed, complaint = finish(demo)
+    finally:
+        server.close()
+    assert demo.returncode == 0, complaint
+    assert "Summary, by made-up:\n\nThey talked of a train.\n" in printed
+    assert "2026-03-06T10:00:00Z  Train to Berlin" in printed
+    assert "Berlin" in server.prompts()[0]

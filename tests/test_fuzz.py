@@ -36,7 +36,8 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.models import Group, Membership, User
 from accounts.services import issue_token
-from recordings.models import Recording, RecordingTag, TranscriptTemplate
+from organizing.models import NamingTemplate
+from recordings.models import CalendarEvent, Recording, RecordingTag, TranscriptTemplate
 from speakers.models import Speaker
 from speakr_site.core.api.openapi import operations
 from speakr_site.core.api.schema import document
@@ -50,7 +51,10 @@ from tests.factories import (
     make_tag,
     make_transcript,
 )
+from tests.model_server import ModelServer, model_server
 from tests.recordings.api.uploading import wav
+
+__all__ = ["model_server"]
 
 pytestmark = pytest.mark.django_db
 
@@ -68,8 +72,22 @@ IDS = {
     "remove_tag_ids": "tags",
     "folder_id": "folders",
     "group_id": "groups",
+    "naming_template_id": "naming-templates",
     "user_id": "people",
     "recording_ids": "recordings",
+}
+# One of a stream, which OpenAPI 3.0 can only call a text.
+EVENT = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["message"]},
+        "data": {
+            "type": "string",
+            "pattern": r'^\{"(delta|sources|end_of_stream|error)": .*\}$',
+        },
+    },
+    "additionalProperties": False,
 }
 # People that bodies name.
 NAMES = ("bob", "carol", "dana", "erin@example.com")
@@ -87,10 +105,14 @@ def served(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[
 
 @schemathesis.hook
 def before_load_schema(_context: Any, raw_schema: dict[str, Any]) -> None:
-    """What the document does not name, no answer has."""
+    """What the document does not name, no answer has; a stream of events is held against EVENT."""
     for name, component in raw_schema["components"]["schemas"].items():
         if not name.endswith("Request"):
             close(component)
+    for _, _, operation in operations(raw_schema):
+        for answer in operation["responses"].values():
+            if "text/event-stream" in answer.get("content", {}):
+                answer["content"]["text/event-stream"]["schema"] = EVENT
 
 
 def close(schema: Any) -> None:
@@ -147,6 +169,9 @@ def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
         key = default_storage.save("audio/1/2024/01/fuzz.wav", ContentFile(wav()))
         recordings.append(make_recording(owner=owner, audio_key=key))
         make_transcript(recording=recordings[-1])
+        CalendarEvent.objects.create(
+            recording=recordings[-1], title="Review", start_datetime=timezone.now()
+        )
     recordings.append(make_recording(owner=alice, audio_key="", status="FAILED"))
     owners = ({"owner": alice}, {"group": group}, {"owner": carol})
     tags = [make_tag(**owner, auto_share_on_apply=True) for owner in owners]
@@ -155,6 +180,10 @@ def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
     speakers = [Speaker.objects.create(owner=owner, name=name) for owner, name in names]
     templates = [
         TranscriptTemplate.objects.create(owner=owner, name="Plain", template="{{text}}")
+        for owner in (alice, alice, carol)
+    ]
+    namings = [
+        NamingTemplate.objects.create(owner=owner, name="Plain", template="{{ai_title}}")
         for owner in (alice, alice, carol)
     ]
     recordings[0].folder = folders[0]
@@ -174,6 +203,7 @@ def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
         "groups": [group],
         "people": [alice, bob, carol],
         "transcript-templates": templates,
+        "naming-templates": namings,
         "tokens": [issue_token(user=owner, name="phone")[0] for owner in (alice, alice, carol)],
     }
     return {kind: [row.pk for row in found] for kind, found in made.items()}
@@ -216,7 +246,11 @@ def aimed(value: Any, kind: str | None, rows: Rows) -> Any:
 @schema.parametrize()
 @settings(QUIET, max_examples=-(-CASES // len(OPERATIONS)))
 def test_every_answer_is_described(
-    case: schemathesis.Case, token: str, rows: Rows, one_connection: None
+    case: schemathesis.Case,
+    token: str,
+    rows: Rows,
+    model_server: ModelServer,
+    one_connection: None,
 ) -> None:
     kind = case.path.split("/")[1]
     case.path_parameters = aimed(case.path_parameters, kind, rows)
@@ -247,7 +281,7 @@ def is_about_something_else(response: Response, case: schemathesis.Case) -> bool
 
 
 def test_what_was_made_is_there_and_what_was_deleted_is_gone(
-    token: str, rows: Rows, one_connection: None, sharing: None
+    token: str, rows: Rows, model_server: ModelServer, one_connection: None, sharing: None
 ) -> None:
     """Chains of requests: ids from one answer go into the next request."""
     headers = {"Authorization": f"Bearer {token}"}

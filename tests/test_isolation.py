@@ -33,7 +33,9 @@ from organizing.models import Folder, NamingTemplate
 from recordings.models import (
     CalendarEvent,
     DeletionMark,
+    Job,
     Recording,
+    RecordingSpeaker,
     RecordingTag,
     TokenUsage,
     TranscriptionUsage,
@@ -41,6 +43,7 @@ from recordings.models import (
     ViewerState,
     WindowResult,
 )
+from recordings.tasks import work
 from speakers.models import Speaker
 from tests.conftest import make_user
 from tests.factories import (
@@ -52,8 +55,11 @@ from tests.factories import (
     make_tag,
     make_transcript,
 )
+from tests.model_server import ModelServer, model_server
 from tests.recordings.api.uploading import wav
 from tests.routes import Route, api_routes
+
+__all__ = ["model_server"]
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +92,10 @@ NO_TEXT = {
     "recordings.TranscriptionUsage": {"connector"},
 }
 OPERATORS_ALONE = {"POST groups", "PATCH groups/{pk}", "DELETE groups/{pk}"}
+SHELF_IDS: list[dict[str, Any]] = [
+    {"group_id": "{groups}"},
+    {"naming_template_id": "{naming-templates}"},
+]
 # {kind} in a body or a query stands for an id; {people} for a user name. Every route that takes a
 # body has at least one here.
 BODIES: dict[str, list[dict[str, Any]]] = {
@@ -110,6 +120,14 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"tag_id": "{tags}"},
     ],
     "POST recordings/{pk}/transcribe": [{}],
+    "POST recordings/{pk}/summarize": [{}, {"custom_prompt": "{{ text }}"}],
+    "POST recordings/{pk}/regenerate_title": [None],
+    "POST recordings/{pk}/speakers/identify": [None],
+    "POST recordings/{pk}/chat": [
+        {"message": "What was agreed on?"},
+        {"message": "What was agreed on?", "stream": True},
+        {"message": "And?", "conversation_history": [{"role": "user", "content": "Hello"}]},
+    ],
     "POST recordings/{pk}/shares": [{"user": "carl", "can_edit": True}, {"user": "vic"}],
     "POST recordings/{pk}/public-link": [{"share_notes": True}],
     "PATCH recordings/batch": [
@@ -123,11 +141,11 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     ],
     "DELETE recordings/batch": [{"recording_ids": ["{recordings}"]}],
     "POST recordings/batch/transcribe": [{"recording_ids": ["{recordings}"]}],
-    "POST tags": [{"name": "Taken"}, {"name": "Taken", "group_id": "{groups}"}],
-    "PUT tags/{pk}": [{"name": "Taken"}, {"group_id": "{groups}"}],
-    "POST folders": [{"name": "Taken"}, {"name": "Taken", "group_id": "{groups}"}],
-    "PUT folders/{pk}": [{"name": "Taken"}, {"group_id": "{groups}"}],
-    "PATCH folders/{pk}": [{"name": "Taken"}, {"group_id": "{groups}"}, {"group_id": None}],
+    "POST tags": [{"name": "Taken", **more} for more in SHELF_IDS],
+    "PUT tags/{pk}": [{"name": "Taken"}, *SHELF_IDS],
+    "POST folders": [{"name": "Taken", **more} for more in SHELF_IDS],
+    "PUT folders/{pk}": [{"name": "Taken"}, *SHELF_IDS],
+    "PATCH folders/{pk}": [{"name": "Taken"}, *SHELF_IDS, {"group_id": None}],
     "POST speakers": [{"name": "Taken"}],
     "PUT speakers/{pk}": [{"name": "Taken"}],
     "POST groups": [{"name": "Taken"}],
@@ -137,6 +155,10 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST transcript-templates": [{"name": "Taken", "template": "{{text}}"}],
     "PUT transcript-templates/{pk}": [{"name": "Taken", "is_default": True}],
     "PATCH transcript-templates/{pk}": [{"template": "Taken"}],
+    "POST naming-templates": [{"name": "Taken", "template": "{{ai_title}}", "is_default": True}],
+    "POST naming-templates/preview": [{"template": "{{filename}}", "filename": "Taken.mp3"}],
+    "PUT naming-templates/{pk}": [{"name": "Taken", "is_default": True}],
+    "PATCH naming-templates/{pk}": [{"template": "Taken"}],
     "POST tokens": [{"name": "Taken"}],
     "PUT tokens/{pk}": [{"name": "Taken"}],
     "PATCH tokens/{pk}": [{"name": "Taken"}],
@@ -269,6 +291,7 @@ def tenant(name: str, text: str, carl: User) -> Tenant:
             "recordings": recording.pk,
             "speakers": user.speakers.get().pk,
             "transcript-templates": template.pk,
+            "naming-templates": naming.pk,
             "tokens": issue_token(user=user, name=text)[0].pk,
         },
     )
@@ -283,6 +306,7 @@ def recorded(user: User, text: str, folder: Folder) -> Recording:
         completed_at=timezone.now(),
         prompt_variables={"text": text},
         warnings=[text],
+        text_warnings=[text],
         summary_meta={"text": text},
         **dict.fromkeys(("title", "participants", "notes", "summary"), text),
         **dict.fromkeys(("original_filename", "error_message"), text),
@@ -368,6 +392,13 @@ class World:
 
 
 @pytest.fixture
+def model(model_server: ModelServer) -> ModelServer:
+    """Says again what it was told, so that an answer shows all that went to it."""
+    model_server.answers = [lambda _request: model_server.prompts()[-1]]
+    return model_server
+
+
+@pytest.fixture
 def world(db: None, settings: Any, tmp_path: Any) -> World:
     cache.clear()
     settings.ENABLE_INTERNAL_SHARING = True
@@ -411,7 +442,7 @@ def test_every_text_of_the_other_tenant_is_the_secret(world: World) -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_nothing_of_another_tenant_is_read_changed_or_shown(
-    client: APIClient, world: World, route: Route
+    client: APIClient, world: World, model: ModelServer, route: Route
 ) -> None:
     before = world.rows()
     for attempt in attempts(route, by=world.mallory, victim=world.vic):
@@ -422,13 +453,14 @@ def test_nothing_of_another_tenant_is_read_changed_or_shown(
             if attempt.is_foreign:
                 assert response.status_code in (403, 404), told
             assert SECRET.encode() not in contents(response), told
+            assert SECRET not in str(model.requests), told
             assert world.rows() == before, told
             transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_the_same_goes_through_with_one_s_own(
-    client: APIClient, world: World, route: Route
+    client: APIClient, world: World, model: ModelServer, route: Route
 ) -> None:
     """Or the attempts above would be refused for what is wrong with them."""
     for attempt in attempts(route, by=world.mallory, victim=world.mallory):
@@ -453,3 +485,31 @@ def test_a_batch_says_no_to_each_that_is_another_s(
             if answer.status_code == 200:
                 refusal = {"id": foreign, "success": False, "error": "Permission denied"}
                 assert answer.json()["results"] == [refusal]
+
+
+@pytest.mark.parametrize("part", ["chat", "speakers/identify"])
+def test_who_knows_two_tenants_asks_a_model_about_each_alone(
+    api: Callable[[User | None], APIClient], world: World, model: ModelServer, part: str
+) -> None:
+    client = api(User.objects.get(username="carl"))
+    told = {}
+    for tenant_ in (world.vic, world.mallory):
+        RecordingSpeaker.objects.update(name=None, speaker=None)
+        model.requests.clear()
+        url = f"/api/v1/recordings/{tenant_.ids['recordings']}/{part}"
+        answer = client.post(url, {"message": "What was agreed on?"})
+        assert answer.status_code == 200, answer.content
+        told[tenant_.user.username] = str(model.requests)
+    assert SECRET in told["vic"] and "Of Mallory" not in told["vic"]
+    assert "Of Mallory" in told["mallory"] and SECRET not in told["mallory"]
+
+
+def test_what_is_made_of_a_recording_is_made_of_what_is_its_owner_s(
+    client: APIClient, world: World, model: ModelServer
+) -> None:
+    url = f"/api/v1/recordings/{world.mallory.ids['recordings']}/summarize"
+    assert client.post(url, {}).status_code == 200
+    work(Job.Lane.TEXT)
+    summary = Recording.objects.get(pk=world.mallory.ids["recordings"]).summary
+    assert "Of Mallory" in summary
+    assert SECRET not in summary + str(model.requests)

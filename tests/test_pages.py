@@ -28,10 +28,17 @@ from django.utils.http import urlsafe_base64_encode
 from accounts.models import ApiToken, Group, Membership, User
 from accounts.services import issue_token
 from accounts.services.resets import reset_tokens
+from organizing.models import NamingTemplate
 from recordings.models import PublicLink, Share, TranscriptTemplate
 from speakr_site.core.pages import CONTENT_POLICY
 from tests.conftest import signed_in
-from tests.factories import make_public_link, make_recording, make_share, make_transcript
+from tests.factories import (
+    make_naming_template,
+    make_public_link,
+    make_recording,
+    make_share,
+    make_transcript,
+)
 from tests.recordings.api.test_junk import BODIES, FIELD_VALUES, HEADERS, MEDIA_TYPES, QUERY_VALUES
 from tests.recordings.api.uploading import wav
 from tests.routes import Route, page_routes
@@ -79,6 +86,15 @@ GET  /account/sharing/{pk}/end           page  page  none  none  login
 POST /account/sharing/{pk}/end           done  done  none  none  login
 GET  /account/sharing/links/{pk}/end     page  none  none  none  login
 POST /account/sharing/links/{pk}/end     done  none  none  none  login
+GET  /account/naming                     page  page  page  page  login
+GET  /account/naming/new                 page  page  page  page  login
+POST /account/naming/new                 done  done  done  done  login
+GET  /account/naming/{pk}                page  none  none  none  login
+POST /account/naming/{pk}                done  none  none  none  login
+GET  /account/naming/{pk}/default        page  none  none  none  login
+POST /account/naming/{pk}/default        done  none  none  none  login
+GET  /account/naming/{pk}/delete         page  none  none  none  login
+POST /account/naming/{pk}/delete         done  none  none  none  login
 GET  /account/templates                  page  page  page  page  login
 GET  /account/templates/new              page  page  page  page  login
 POST /account/templates/new              done  done  done  done  login
@@ -100,6 +116,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/account/preferences": {"ui_language": "en", "auto_speaker_labelling_threshold": "0.5"},
     "/account/tokens": {"name": "After", "expires": "90"},
     "/account/tokens/{pk}": {"name": "After"},
+    "/account/naming/new": {"name": "After", "template": "{{date}}"},
+    "/account/naming/{pk}": {"name": "After", "template": "{{date}}"},
     "/account/templates/new": {"name": "After", "template": "{{text}}"},
     "/account/templates/{pk}": {"name": "After", "template": "{{text}}"},
 }
@@ -107,7 +125,15 @@ FORMS: dict[str, dict[str, str]] = {
 WITHOUT_CSRF = {"/s/{token}"}
 REDIRECTS_ONLY = {"/"}
 SECRET = "Confidential"
-KEPT: tuple[type[Model], ...] = (User, ApiToken, TranscriptTemplate, Membership, PublicLink, Share)
+KEPT: tuple[type[Model], ...] = (
+    User,
+    ApiToken,
+    NamingTemplate,
+    TranscriptTemplate,
+    Membership,
+    PublicLink,
+    Share,
+)
 ROUTES = {str(route): route for route in page_routes()}
 FORMS_SENT = [route for route in ROUTES.values() if route.method == "POST"]
 
@@ -147,6 +173,7 @@ def address(alice: User, bob: User, group: Group) -> Address:
     ids = {
         "groups": group.pk,
         "tokens": issue_token(user=alice, name=SECRET)[0].pk,
+        "naming": make_naming_template(owner=alice, name=SECRET, template=SECRET).pk,
         "templates": template.pk,
         "sharing": make_share(recording=recording, user=bob).pk,
     }

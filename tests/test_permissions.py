@@ -30,12 +30,15 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, Group, User
 from accounts.services import issue_token
-from organizing.models import Folder, Tag
+from organizing.models import Folder, NamingTemplate, Tag
 from recordings.models import (
+    CalendarEvent,
+    Job,
     PublicLink,
     Recording,
     RecordingTag,
     Share,
+    TokenUsage,
     Transcript,
     TranscriptTemplate,
     ViewerState,
@@ -50,8 +53,11 @@ from tests.factories import (
     make_tag,
     make_transcript,
 )
+from tests.model_server import ModelServer, model_server
 from tests.recordings.api.uploading import wav
 from tests.routes import Route, api_routes
+
+__all__ = ["model_server"]
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +101,13 @@ POST   recordings/{alice}/tags#group        200   200  200  403  403  403   403 
 DELETE recordings/{alice}/tags/{tag_id}     200   404  404  403  403  403   403  401
 POST   recordings/{alice}/transcribe        200   200  403  403  403  403   403  401
 GET    recordings/{alice}/audio             200   200  200  403  403  403   403  401
+POST   recordings/{alice}/summarize         200   200  403  403  403  403   403  401
+POST   recordings/{alice}/regenerate_title  200   200  403  403  403  403   403  401
+POST   recordings/{alice}/chat              200   200  200  403  403  403   403  401
+POST   recordings/{alice}/chat#stream       200   200  200  403  403  403   403  401
+POST   recordings/{alice}/speakers/identify 200   200  200  403  403  403   403  401
+GET    recordings/{alice}/events            200   200  200  403  403  403   403  401
+GET    recordings/{alice}/events/ics        200   200  200  403  403  403   403  401
 
 GET    recordings/{tagged}                  200   403  403  200  200  403   403  401
 PATCH  recordings/{tagged}                  200   403  403  403  200  403   403  401
@@ -116,6 +129,13 @@ POST   recordings/{tagged}/tags#group       200   403  403  403  403  403   403 
 DELETE recordings/{tagged}/tags/{tag_id}    200   403  403  403  200  403   403  401
 POST   recordings/{tagged}/transcribe       200   403  403  403  200  403   403  401
 GET    recordings/{tagged}/audio            200   403  403  200  200  403   403  401
+POST   recordings/{tagged}/summarize        200   403  403  403  200  403   403  401
+POST   recordings/{tagged}/regenerate_title 200   403  403  403  200  403   403  401
+POST   recordings/{tagged}/chat             200   403  403  200  200  403   403  401
+POST   recordings/{tagged}/chat#stream      200   403  403  200  200  403   403  401
+POST   recordings/{tagged}/speakers/identify 200   403  403  200  200  403   403  401
+GET    recordings/{tagged}/events           200   403  403  200  200  403   403  401
+GET    recordings/{tagged}/events/ics       200   403  403  200  200  403   403  401
 GET    recordings/{led}                     200   403  403  403  200  403   403  401
 PATCH  recordings/{led}                     200   403  403  403  200  403   403  401
 PATCH  recordings/{led}#personal            200   403  403  403  200  403   403  401
@@ -172,6 +192,14 @@ PUT    transcript-templates/{alice}         200   404  404  404  404  404   404 
 PATCH  transcript-templates/{alice}         200   404  404  404  404  404   404  401
 DELETE transcript-templates/{alice}         200   404  404  404  404  404   404  401
 
+GET    naming-templates                     200   200  200  200  200  200   200  401
+POST   naming-templates                     201   201  201  201  201  201   201  401
+POST   naming-templates/preview             200   200  200  200  200  200   200  401
+GET    naming-templates/{alice}             200   404  404  404  404  404   404  401
+PUT    naming-templates/{alice}             200   404  404  404  404  404   404  401
+PATCH  naming-templates/{alice}             200   404  404  404  404  404   404  401
+DELETE naming-templates/{alice}             200   404  404  404  404  404   404  401
+
 GET    tokens                               200   200  200  200  200  200   200  401
 POST   tokens                               201   201  201  201  201  201   201  401
 PUT    tokens/{alice}                       200   404  404  404  404  404   404  401
@@ -207,6 +235,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT recordings/{pk}/summary": {"summary": "After"},
     "PUT recordings/{pk}/speakers/assign": {"speaker_map": {"SPEAKER_00": "After"}},
     "POST recordings/{pk}/transcribe": {},
+    "POST recordings/{pk}/summarize": {},
+    "POST recordings/{pk}/chat": {"message": "What was agreed on?"},
+    "POST recordings/{pk}/chat#stream": {"message": "What was agreed on?", "stream": True},
     "POST recordings/{pk}/shares": {"user": "nina", "can_edit": True},
     "POST recordings/{pk}/public-link": {},
     "POST tags": {"name": "After"},
@@ -224,6 +255,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST transcript-templates": {"name": "After", "template": "{{text}}"},
     "PUT transcript-templates/{pk}": {"name": "After"},
     "PATCH transcript-templates/{pk}": {"name": "After"},
+    "POST naming-templates": {"name": "After", "template": "{{ai_title}}"},
+    "POST naming-templates/preview": {"template": "{{filename}}", "filename": "After.mp3"},
+    "PUT naming-templates/{pk}": {"name": "After"},
+    "PATCH naming-templates/{pk}": {"name": "After"},
     "POST tokens": {"name": "After"},
     "PUT tokens/{pk}": {"name": "After"},
     "PATCH tokens/{pk}": {"name": "After"},
@@ -235,10 +270,14 @@ KINDS: dict[str, type[Model]] = {
     "speakers": Speaker,
     "groups": Group,
     "transcript-templates": TranscriptTemplate,
+    "naming-templates": NamingTemplate,
     "tokens": ApiToken,
 }
 # What a refusal leaves as it is.
-KEPT = (*KINDS.values(), Transcript, RecordingTag, Share, ViewerState, PublicLink)
+KEPT = (
+    *(*KINDS.values(), Transcript, RecordingTag, Share, ViewerState, PublicLink),
+    *(CalendarEvent, Job, TokenUsage),
+)
 # What a group may own, besides a person.
 SHELVES = ("tags", "folders")
 OPEN_TO_EVERYONE = {"GET docs", "GET openapi.json"}
@@ -351,7 +390,16 @@ def _sharing(settings: Any) -> None:
 
 
 @pytest.fixture
-def world(alice: User, bob: User, dana: User, carol: User, otto: User, group: Group) -> World:
+def model(model_server: ModelServer) -> ModelServer:
+    """Says again what it was told, so that an answer shows all that went to it."""
+    model_server.answers = [lambda _request: model_server.prompts()[-1]]
+    return model_server
+
+
+@pytest.fixture
+def world(
+    alice: User, bob: User, dana: User, carol: User, otto: User, group: Group, model: ModelServer
+) -> World:
     """Every text in it that only some may read is SECRET."""
     config.enable_folders = True
     people = {user.username: user for user in (alice, bob, dana, carol, otto)}
@@ -380,6 +428,9 @@ def world(alice: User, bob: User, dana: User, carol: User, otto: User, group: Gr
             ("transcript-templates", "alice"): TranscriptTemplate.objects.create(
                 owner=alice, name=SECRET, template=SECRET
             ),
+            ("naming-templates", "alice"): NamingTemplate.objects.create(
+                owner=alice, name=SECRET, template=SECRET
+            ),
             ("tokens", "alice"): issue_token(user=alice, name=SECRET)[0],
         },
     )
@@ -401,8 +452,12 @@ def add_recordings(alice: User, tags: dict[str, Tag]) -> dict[str, Recording]:
             audio_key=key,
             completed_at=timezone.now(),
         )
-        segments = [{"speaker": "SPEAKER_00", "start": 0.0, "end": 1.0, "text": SECRET}]
+        said = f"{SECRET} and more of it."
+        segments = [{"speaker": "SPEAKER_00", "start": 0.0, "end": 1.0, "text": said}]
         make_transcript(recording=made[which], segments=segments)
+        CalendarEvent.objects.create(
+            recording=made[which], title=SECRET, start_datetime=timezone.now()
+        )
         RecordingTag.objects.create(recording=made[which], tag=tags[tag], position=0)
     return made
 
@@ -465,7 +520,7 @@ def test_what_is_shared_by_hand_has_a_row_for_what_a_group_shares() -> None:
 
 @pytest.mark.parametrize("person", PEOPLE)
 @pytest.mark.parametrize("row", STATUSES)
-def test_the_table_holds(send: Send, row: str, person: str) -> None:
+def test_the_table_holds(send: Send, model: ModelServer, row: str, person: str) -> None:
     before = state()
     response = send(person, row)
     expected = STATUSES[row][person]
@@ -473,9 +528,11 @@ def test_the_table_holds(send: Send, row: str, person: str) -> None:
     assert response.status_code == expected, answer
     if person != "alice":
         assert PRIVATE.encode() not in answer
+        assert PRIVATE not in "".join(model.prompts())
     if expected < 400:
         return
     assert state() == before
+    assert not model.requests
     assert set(response.json()) == {"error"}, "nothing but the sentence"
     # What stands in the way (409) is named to those who may know of it.
     assert expected == 409 or SECRET.encode() not in answer
@@ -509,7 +566,7 @@ READERS = [
 def test_who_is_let_in_leaves_alone_what_is_the_owner_s(send: Send, row: str, person: str) -> None:
     before = Recording.objects.order_by("pk").values(*OWNERS_COLUMNS)
     before, everything = list(before), list(Recording.objects.order_by("pk").values())
-    send(person, row)
+    contents(send(person, row))
     rows = Recording.objects.order_by("pk")
     assert list(rows.values(*OWNERS_COLUMNS)) == before
     if person in ("vera", "bob"):
@@ -574,7 +631,9 @@ def test_while_sharing_is_off_an_owner_loses_nothing_but_that(
 ) -> None:
     settings.ENABLE_INTERNAL_SHARING = False
     is_sharing = row == "POST recordings/{alice}/shares"
-    assert send("alice", row).status_code == (403 if is_sharing else STATUSES[row]["alice"])
+    response = send("alice", row)
+    contents(response)
+    assert response.status_code == (403 if is_sharing else STATUSES[row]["alice"])
 
 
 @pytest.mark.parametrize("row", [row for row in rows_about("alice") if "public-link" in row])

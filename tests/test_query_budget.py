@@ -15,8 +15,9 @@ from rest_framework.test import APIClient
 
 from accounts.models import Group, Membership, User
 from accounts.services import issue_token
-from organizing.models import Folder, Tag
+from organizing.models import Folder, NamingTemplate, Tag
 from recordings.models import (
+    CalendarEvent,
     Job,
     Recording,
     RecordingSpeaker,
@@ -45,6 +46,8 @@ RECORDINGS_BUDGET = 6
 # Besides: who owns them, what the caller keeps on them, which they may change, and which of their
 # folders the caller may know of.
 SHARED_BUDGET = 9
+# Of one recording.
+PARTS = ("", "/status", "/transcript", "/notes", "/summary", "/speakers", "/events")
 LISTS = [route for route in api_routes() if route.action == "list"]
 
 
@@ -94,13 +97,18 @@ def file_recordings(owner: User, recordings: list[Recording]) -> None:
 
 
 def add_shelves(model: type[Tag] | type[Folder], owner: User, count: int) -> None:
-    """Half of them the person's own, the others of groups, each of a group of its own."""
+    """Half of them the person's own, the others of groups, each of a group of its own; each with a
+    naming template of its own.
+    """
     first = model.objects.count()
     numbers = range(first, first + count)
+    namings = add_namings(owner, count)
     groups = Group.objects.bulk_create(Group(name=f"{model} {n}") for n in numbers if n % 2)
     Membership.objects.bulk_create(Membership(group=group, user=owner) for group in groups)
     shelves = [model(owner=owner, name=str(n)) for n in numbers if not n % 2]
     shelves += [model(group=group, name="Of a group") for group in groups]
+    for shelf, naming in zip(shelves, namings, strict=True):
+        shelf.naming_template = naming
     shelves = model.objects.bulk_create(shelves)
     if model is Folder:
         Recording.objects.bulk_create(Recording(owner=owner, folder=shelf) for shelf in shelves)
@@ -121,6 +129,25 @@ def add_groups(owner: User, count: int) -> None:
 def add_templates(owner: User, count: int) -> None:
     TranscriptTemplate.objects.bulk_create(
         TranscriptTemplate(owner=owner, name="Plain", template="{{text}}") for _ in range(count)
+    )
+
+
+def add_namings(owner: User, count: int) -> list[NamingTemplate]:
+    return NamingTemplate.objects.bulk_create(
+        NamingTemplate(owner=owner, name="Plain", template="{{filename}}") for _ in range(count)
+    )
+
+
+def add_events(recording: Recording, count: int) -> None:
+    CalendarEvent.objects.bulk_create(
+        CalendarEvent(
+            recording=recording,
+            title="Review",
+            location="Room 9",
+            start_datetime=NOW,
+            attendees=["Ann", "Ben"],
+        )
+        for _ in range(count)
     )
 
 
@@ -176,7 +203,7 @@ def add_shared(viewer: User, count: int) -> None:
             RecordingTag.objects.create(recording=recording, tag=tag, position=position)
 
 
-FACTORIES: dict[str, Callable[[User, int], int | None]] = {
+FACTORIES: dict[str, Callable[[User, int], Any]] = {
     "recordings": add_recordings,
     "recordings/{pk}/shares": add_shares,
     "tags": partial(add_shelves, Tag),
@@ -184,6 +211,7 @@ FACTORIES: dict[str, Callable[[User, int], int | None]] = {
     "speakers": add_speakers,
     "groups": add_groups,
     "transcript-templates": add_templates,
+    "naming-templates": add_namings,
     "tokens": add_tokens,
 }
 
@@ -208,7 +236,8 @@ def test_a_list_costs_the_same_for_two_rows_and_for_a_hundred(
     assert route.path in FACTORIES, f"say in FACTORIES how rows of {route} are made"
     add, client = FACTORIES[route.path], api(alice)
     # One of each kind that a list may mix.
-    url = route.url(add(alice, 2) or 1)
+    made = add(alice, 2)
+    url = route.url(made if "{pk}" in route.path else 1)
     few = queries(client, url, per_page=ROWS)
     add(alice, ROWS - 2)
     many = queries(client, url, per_page=ROWS)
@@ -249,7 +278,7 @@ def test_a_list_of_what_others_share_costs_the_same_for_one_and_for_ten(
     assert len(asked[0]) <= SHARED_BUDGET, "\n".join(asked[0])
 
 
-@pytest.mark.parametrize("part", ["", "/status", "/transcript", "/notes", "/summary", "/speakers"])
+@pytest.mark.parametrize("part", PARTS)
 def test_what_others_share_costs_the_same_among_ten(
     api: Callable[[User], APIClient], alice: User, part: str
 ) -> None:
@@ -263,6 +292,20 @@ def test_what_others_share_costs_the_same_among_ten(
     assert len(queries(client, url)) == len(alone)
 
 
+@pytest.mark.parametrize("part", ["", "/events", "/events/ics"])
+def test_events_cost_the_same_for_two_and_for_a_hundred(
+    api: Callable[[User], APIClient], alice: User, part: str
+) -> None:
+    User.objects.filter(pk=alice.pk).update(extract_events=True)
+    recording = make_recording(owner=alice)
+    url = f"/api/v1/recordings/{recording.pk}{part}"
+    add_events(recording, 2)
+    few = queries(api(alice), url)
+    add_events(recording, ROWS - 2)
+    assert len(queries(api(alice), url)) == len(few)
+    assert api(alice).get(url).content.count(b"Room 9") == ROWS
+
+
 def test_a_list_of_recordings_reads_no_transcript_and_no_text(
     api: Callable[[User], APIClient], alice: User
 ) -> None:
@@ -272,7 +315,7 @@ def test_a_list_of_recordings_reads_no_transcript_and_no_text(
         assert column not in sql
 
 
-@pytest.mark.parametrize("part", ["", "/status", "/transcript", "/notes", "/summary", "/speakers"])
+@pytest.mark.parametrize("part", PARTS)
 def test_one_recording_costs_the_same_among_a_hundred(
     api: Callable[[User], APIClient], alice: User, bob: User, part: str
 ) -> None:

@@ -54,10 +54,18 @@ def test_an_upload_becomes_a_transcript_with_speakers(alice: User) -> None:
     # Lines 8-16: the bell is heard.
     work("gpu")
 
-    job = Job.objects.get()
+    job = Job.objects.get(lane=Job.Lane.GPU)
     assert job.status == Job.Status.DONE, job.error_message
     assert (job.claim_token, job.progress) == (None, 1)
     assert not WindowResult.objects.exists()
+    status = client.get(f"/api/v1/recordings/{recording.pk}/status").json()
+    assert (status["status"], status["queue_position"]) == ("SUMMARIZING", 1)
+    assert status["completed_at"] is None
+
+    # What follows a transcription, here without a language model.
+    work("text")
+    texts = Job.objects.get(lane=Job.Lane.TEXT)
+    assert texts.status == Job.Status.DONE, texts.error_message
     status = client.get(f"/api/v1/recordings/{recording.pk}/status").json()
     assert status["status"] == "COMPLETED"
     assert status["queue_position"] is None
@@ -83,6 +91,13 @@ def test_an_upload_becomes_a_transcript_with_speakers(alice: User) -> None:
     assert listed["has_transcription"] is True
     assert listed["audio_duration"] == pytest.approx(transcript.segments[-1]["end"], abs=3)
 
+    assert listed["has_summary"] is True
+    assert listed["title"] != created["title"]
+    summary = client.get(f"/api/v1/recordings/{recording.pk}/summary").json()
+    assert summary["summary_meta"]["extractive"] is True
+    assert "SPEAKER_0" in summary["summary"]
+
     # A second bell finds nothing.
     work("gpu")
+    work("text")
     assert Transcript.objects.count() == 1

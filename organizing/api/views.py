@@ -69,7 +69,7 @@ class TagViewSet(_Shelves, ScopedViewSet):
     @extend_schema(
         summary="Create a tag",
         request=in_.TagCreateSerializer,
-        responses={201: out.TagSerializer, **errors(403)},
+        responses={201: out.TagSerializer, **errors(403, 404)},
     )
     def create(self, request: Request) -> Response:
         """Makes a tag of the caller's own, or of a group that they administer."""

@@ -26,6 +26,7 @@ UNSEEN = (
     "recording__summary",
     "recording__prompt_variables",
     "recording__warnings",
+    "recording__text_warnings",
 )
 
 
@@ -75,7 +76,8 @@ class JobAdmin(admin.ModelAdmin):
             "Tries",
             {
                 "description": "A run that fails for a passing reason is tried again after a "
-                "while; a new window finished starts the count of attempts afresh.",
+                "while; a new window or answer starts the count of attempts afresh. When a text "
+                "job fails its recording is completed all the same, with a warning.",
                 "fields": ["attempts", "error_code", "error_message", "available_at"],
             },
         ),

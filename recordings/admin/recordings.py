@@ -22,12 +22,12 @@ from recordings.exports.subtitles import clock
 from recordings.models import Job, Recording, RecordingTag, Transcript
 from recordings.pipeline.options import Hints
 from recordings.services.edit import edit_as_operator
-from recordings.services.processing import queue_transcription
+from recordings.services.processing import queue_summary, queue_transcription
 from recordings.services.removal import delete_as_operator
 from speakr_site.core.audit import record_audit
 
 # Content, or long: neither lists nor forms need them, and no address may filter by them.
-UNSEEN = ("notes", "summary", "prompt_variables", "warnings")
+UNSEEN = ("notes", "summary", "prompt_variables", "warnings", "text_warnings", "summary_meta")
 HELP = {
     "sha256": "Of the bytes as they were uploaded; equal ones are duplicates.",
     "audio_key": "Where the bytes lie in storage; empty when they were deleted.",
@@ -35,6 +35,7 @@ HELP = {
     "deletion_exempt": "Retention leaves this recording alone.",
     "goes": "By the rules of now: its own, those of its tags and folder, the server's.",
     "warnings_said": "What went less than well without stopping the work; its owner sees it too.",
+    "summary_made": "What made the summary, and of how much of the transcript; never what it says.",
     "filed_in": "As its owner chose; follow the name for all recordings in the folder.",
     "tagged": "In the order of attaching; follow a name for all recordings with the tag.",
     "access": "While sharing is switched off only shares are listed, and they give nothing.",
@@ -103,7 +104,7 @@ class RecordingAdmin(OpeningAdmin):
     search_help_text = "Title, user name or e-mail of the owner, name of the folder or of a tag."
     ordering = ["-id"]
     show_full_result_count = False
-    actions = ["transcribe_again"]
+    actions = ["transcribe_again", "summarize_again"]
     inlines = [JobInline, TranscriptInline]
     fieldsets = [
         (
@@ -124,16 +125,18 @@ class RecordingAdmin(OpeningAdmin):
         (
             "Work",
             {
-                "description": "Pending waits in the queue, processing is being transcribed. A "
-                "failed recording can be transcribed again from the list.",
+                "description": "Pending waits in the queue, processing is being transcribed, "
+                "summarizing waits for its texts. Both can be done again from the list.",
                 "fields": [
                     "status",
                     "error_code",
                     "error_message",
                     "warnings_said",
+                    "summary_made",
                     "completed_at",
                     "transcription_seconds",
                     "processing_seconds",
+                    "summarization_seconds",
                 ],
             },
         ),
@@ -216,6 +219,17 @@ class RecordingAdmin(OpeningAdmin):
 
         act_on_each(self, request, queryset, queued)
 
+    @admin.action(description="Summarize the selected recordings again", permissions=["change"])
+    def summarize_again(self, request: HttpRequest, queryset: QuerySet[Recording]) -> None:
+        def queued(recording: Recording) -> str:
+            job = queue_summary(recording=recording, by=request.user)
+            record_audit(
+                by=request.user, action="recording.summarize", target=recording, detail=str(job)
+            )
+            return f"{job} is {job.status}"
+
+        act_on_each(self, request, queryset.select_related("owner"), queued)
+
     @admin.display(description="title", ordering="title")
     def name(self, recording: Recording) -> str:
         return str(recording)
@@ -258,9 +272,21 @@ class RecordingAdmin(OpeningAdmin):
 
     @admin.display(description="warnings")
     def warnings_said(self, recording: Recording) -> str | None:
-        if not recording.warnings:
+        said = [*recording.warnings, *recording.text_warnings]
+        return format_html_join("", "<p>{}</p>", ([sentence] for sentence in said)) or None
+
+    @admin.display(description="summary")
+    def summary_made(self, recording: Recording) -> str | None:
+        if not recording.summary:
             return None
-        return format_html_join("", "<p>{}</p>", ([sentence] for sentence in recording.warnings))
+        made = recording.summary_meta
+        if made is None:
+            return "written by a person"
+        by = "key sentences, without a model" if made["extractive"] else made["model"]
+        return (
+            f"{by}; {made['covered_chars']} of {made['input_chars']} characters in "
+            f"{made['sections']} parts"
+        )
 
     @admin.display(description="what was said")
     def content(self, recording: Recording) -> str:

@@ -60,6 +60,7 @@ def detail(
     filing: Filing,
     viewing: Viewing,
     copies: list[Recording],
+    events: Iterable[CalendarEvent],
     texts: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """`copies`: the viewer's recordings of the same bytes, this one included. `texts`: the text
@@ -71,7 +72,7 @@ def detail(
     return {
         **shape,
         "mime_type": recording.mime_type,
-        "events": [],
+        "events": [event(each) for each in events],
         "duplicate_info": _duplicate_info(recording, copies),
         **texts,
     }

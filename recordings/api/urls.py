@@ -9,13 +9,18 @@ from django.urls import re_path
 from recordings.api.views.audio import AudioViewSet
 from recordings.api.views.batch import BatchViewSet
 from recordings.api.views.calendar import EventsViewSet
+from recordings.api.views.chat import ChatViewSet
 from recordings.api.views.connector import ConnectorViewSet
 from recordings.api.views.filing import RecordingTagViewSet
 from recordings.api.views.processing import SummarizeViewSet, TranscribeViewSet
 from recordings.api.views.public_link import PublicLinkViewSet
 from recordings.api.views.recordings import RecordingViewSet, UploadViewSet
 from recordings.api.views.sharing import ShareViewSet
-from recordings.api.views.speakers import AssignViewSet, RecordingSpeakersViewSet
+from recordings.api.views.speakers import (
+    AssignViewSet,
+    IdentifyViewSet,
+    RecordingSpeakersViewSet,
+)
 from recordings.api.views.stats import StatsViewSet
 from recordings.api.views.templates import TranscriptTemplateViewSet
 from recordings.api.views.transcript import NotesViewSet, SummaryViewSet, TranscriptViewSet
@@ -45,6 +50,7 @@ urlpatterns = [
     re_path(rf"^{ONE}/notes\Z", NotesViewSet.as_view(TEXT)),
     re_path(rf"^{ONE}/speakers\Z", RecordingSpeakersViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{ONE}/speakers/assign\Z", AssignViewSet.as_view({"put": "update"})),
+    re_path(rf"^{ONE}/speakers/identify\Z", IdentifyViewSet.as_view({"post": "create"})),
     re_path(rf"^{ONE}/tags\Z", RecordingTagViewSet.as_view({"post": "create"})),
     re_path(
         rf"^{ONE}/tags/(?P<tag_id>[0-9]+)\Z", RecordingTagViewSet.as_view({"delete": "destroy"})
@@ -53,6 +59,8 @@ urlpatterns = [
     re_path(rf"^{ONE}/shares/(?P<user_id>[0-9]+)\Z", ShareViewSet.as_view({"delete": "destroy"})),
     re_path(rf"^{ONE}/transcribe\Z", TranscribeViewSet.as_view({"post": "create"})),
     re_path(rf"^{ONE}/summarize\Z", SummarizeViewSet.as_view({"post": "create"})),
+    re_path(rf"^{ONE}/chat\Z", ChatViewSet.as_view({"post": "create"})),
+    re_path(rf"^{ONE}/regenerate_title\Z", RecordingViewSet.as_view({"post": "regenerate_title"})),
     re_path(rf"^{ONE}/events\Z", EventsViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{ONE}/events/ics\Z", EventsViewSet.as_view({"get": "download"})),
     re_path(rf"^{ONE}/audio\Z", AudioViewSet.as_view({"get": "retrieve"})),

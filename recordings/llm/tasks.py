@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -36,6 +36,8 @@ from recordings.llm.sections import (
 SUMMARY, TITLE = "summarization", "title_generation"
 EVENTS, SPEAKERS = "event_extraction", "speaker_identification"
 SO_FAR_TOKENS = 300
+# Of a summary that is made of notes.
+NOTED_SHARE = 0.9
 # Characters; what the model cannot take of so little, it takes of nothing.
 HALVED_MIN_LENGTH = 1000
 PROMPT_TOO_LONG = (
@@ -61,12 +63,15 @@ class Memo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`paid`: called with the operation and the reply, straight after each call."""
+    """`paid`: called with the operation and the reply, straight after each call. `on_progress`:
+    called with the share of a summary that is done.
+    """
 
     model: Model
     patience: Patience
     paid: Callable[[str, Reply], None]
     memo: Memo | None = None
+    on_progress: Callable[[float], None] = lambda share: None
 
     def ask(
         self,
@@ -176,7 +181,9 @@ def title(session: Session, material: Material, summary: str | None) -> str:
     if estimated_tokens(text) > room:
         text = sections(summary or text, limit_tokens=room, overlap_tokens=0)[0].text
     messages = prompts.title_messages(material.context, text)
-    answer, _ = session.ask(TITLE, messages, max_tokens=settings.TITLE_MAX_TOKENS, temperature=0.7)
+    # Another attempt is to ask again, and not to be told the same.
+    anew = replace(session, memo=None)
+    answer, _ = anew.ask(TITLE, messages, max_tokens=settings.TITLE_MAX_TOKENS, temperature=0.7)
     found = replies.title_of(answer)
     if not found:
         raise ModelError("The language model's answer is no title.", code="model_unreadable")
@@ -269,6 +276,7 @@ def _notes(session: Session, context: Context, prompt: str, text: str) -> tuple[
         if answer:
             notes.append(answer.text)
             covered += section.end - section.start
+            session.on_progress(NOTED_SHARE * covered / len(text))
     return notes, covered
 
 

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from recordings.llm.replies import EventDraft
 from recordings.llm.tasks import Summary
-from recordings.models import CalendarEvent, Job, Recording
+from recordings.models import CalendarEvent, Job, Recording, WindowResult
 from recordings.pipeline.commit import LeaseLost, release
 from recordings.pipeline.failures import Failure
 from recordings.pipeline.text_options import TextOptions
@@ -42,6 +43,17 @@ def read_options(job: Job) -> None:
     if options is None:
         raise LeaseLost
     job.options = options
+
+
+def answered(job: Job, index: int, result: dict[str, Any]) -> None:
+    """Keeps what the model was paid for."""
+    try:
+        with transaction.atomic():
+            if not Job.objects.renew(job.claim_token):
+                raise LeaseLost
+            WindowResult.objects.create(job=job, index=index, start=0, end=0, result=result)
+    except IntegrityError as error:
+        raise LeaseLost from error
 
 
 def titled(job: Job, recording: Recording, title: str) -> None:

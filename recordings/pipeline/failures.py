@@ -14,6 +14,7 @@ from recordings.audio.media import MediaError
 from recordings.budgets import BudgetExceeded
 from recordings.connectors.base import ConnectorError
 from recordings.llm.client import ModelError
+from recordings.llm.sections import PromptTooLongError
 from speakr_site.core.errors import is_disk_full
 from speakr_site.core.queue import TimeLimit
 
@@ -41,6 +42,9 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, ModelError):
         wait = error.retry_after or 0
         return Failure(error.code, str(error), error.permanent, wait_seconds=wait)
+    if isinstance(error, PromptTooLongError):
+        sentence = "What is asked takes more than half of the language model's context."
+        return Failure("prompt_too_long", sentence, permanent=True)
     if isinstance(error, BudgetExceeded):
         return Failure(error.code, str(error), permanent=True)
     if is_disk_full(error) or (isinstance(error, MediaError) and error.code == "disk_full"):

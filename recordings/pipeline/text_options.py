@@ -22,6 +22,9 @@ from recordings.models import Recording
 from recordings.pipeline.options import shelves_of
 from speakr_site.core.system import SystemSettings
 
+# In this order: a title is made with the help of the summary where the transcript is long.
+WORK = ("summary", "title", "events")
+
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
@@ -44,7 +47,8 @@ class TextOptions:
         return asdict(self)
 
     def warnings(self) -> list[str]:
-        return [sentence for said in self.done.values() for sentence in said]
+        # A database may keep the keys in another order.
+        return [sentence for work in WORK for sentence in self.done.get(work, ())]
 
     def joined(self, other: TextOptions) -> TextOptions:
         """What both want of a new transcript, of which nothing is done; the prompt of a request
@@ -54,7 +58,7 @@ class TextOptions:
         leading = self if waits else other
         return TextOptions(
             title=self.title or other.title,
-            summary=leading.summary or other.summary,
+            summary=leading.summary,
             events=self.events or other.events,
             prompt=leading.prompt,
             is_request=leading.is_request,

@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -20,7 +19,7 @@ from recordings.exports.subtitles import Cue
 from recordings.llm import client, extractive, tasks
 from recordings.llm.client import ModelError, ModelStopped, Reply
 from recordings.llm.sections import PromptTooLongError
-from recordings.models import Job, Recording, WindowResult
+from recordings.models import Job, Recording
 from recordings.pipeline import commit_texts
 from recordings.pipeline.commit import LeaseLost
 from recordings.pipeline.failures import Failure, failure_of
@@ -60,10 +59,17 @@ class Run:
         return tasks.Session(
             self.model,
             client.in_background(self.lease.should_stop),
-            partial(charge, self.job.owner_id),
+            self._charge,
             self.memo,
             self.on_progress,
         )
+
+    def _charge(self, operation: str, reply: Reply) -> None:
+        try:
+            charge(self.job.owner_id, operation, reply)
+        except IntegrityError as error:
+            # Who pays is gone, and with them the job.
+            raise LeaseLost from error
 
     def is_last_attempt(self) -> bool:
         """As commit.failed counts them: an answer that is new starts the count afresh."""
@@ -86,25 +92,17 @@ class JobMemo:
         result = {"asked": digest, "text": answer.text, "is_cut": answer.is_cut}
         index = len(self._known)
         self._known[digest] = result
-        try:
-            WindowResult.objects.create(job=self._job, index=index, start=0, end=0, result=result)
-        except IntegrityError as error:
-            # The job is gone, or another worker's by now.
-            raise LeaseLost from error
+        commit_texts.answered(self._job, index, result)
         self.has_grown = True
 
 
 def charge(user_id: int, operation: str, reply: Reply) -> None:
-    """Raises LeaseLost for a person who is gone, and their work with them."""
-    try:
-        record_tokens(
-            user_id=user_id,
-            operation=operation,
-            prompt=reply.prompt_tokens,
-            completion=reply.completion_tokens,
-        )
-    except IntegrityError as error:
-        raise LeaseLost from error
+    record_tokens(
+        user_id=user_id,
+        operation=operation,
+        prompt=reply.prompt_tokens,
+        completion=reply.completion_tokens,
+    )
 
 
 def write_texts(job: Job, lease: Lease) -> None:
@@ -263,7 +261,7 @@ class Step:
     take: Callable[[Run], None]
 
 
-# A title is made with the help of the summary where the transcript is long.
+# In the order of text_options.WORK.
 STEPS = (
     Step("summary", Job.Stage.SUMMARIZING, _summarize),
     Step("title", Job.Stage.TITLING, _title),

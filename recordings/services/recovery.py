@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from recordings import storage
 from recordings.models import Job, Recording
-from recordings.services.processing import rest_cancelled
+from recordings.services.processing import hold_work, rest_abandoned, rest_cancelled
 from speakr_site.core.queue import ring_missing
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ def sweep_expired_leases() -> int:
     A lost lease is nobody's failure, so it does not count as an attempt.
     """
     swept = sum(_requeue(job) for job in Job.objects.expired(timezone.now()))
+    if abandoned := rest_abandoned():
+        logger.warning("%d recordings waited for work that is gone", abandoned)
     for lane in Job.Lane.values:
         ring_missing(lane, waiting=Job.objects.waiting(lane).available(timezone.now()).count())
     return swept
@@ -31,6 +33,7 @@ def sweep_expired_leases() -> int:
 
 def _requeue(job: Job) -> bool:
     with transaction.atomic():
+        hold_work(job.recording_id)
         still_expired = Job.objects.expired(timezone.now()).filter(claim_token=job.claim_token)
         if job.cancel_requested:
             if still_expired.update(status=Job.Status.CANCELLED, finished_at=timezone.now()):

@@ -67,12 +67,14 @@ CONFIG = {
     ),
     "disable_auto_summarization": (
         False,
-        "Nothing is summarized unless somebody asks for it, whatever people prefer.",
+        "Nothing is summarized unless somebody asks for it, whatever people prefer. Titles and "
+        "events are made all the same.",
         "flag",
     ),
     "admin_default_summary_prompt": (
         "",
-        "What summaries should look at; used where no tag, no folder and no person says it.",
+        "What summaries should look at; used where no request, no tag, no folder and no person "
+        "says it. {{ name }} is filled in from what came with the upload (prompt_variables).",
         "paragraph",
     ),
     "asr_timeout_seconds": (

@@ -12,11 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Group, User
-from organizing.models import Folder, Tag
+from organizing.models import Folder, NamingTemplate, Tag
+from organizing.services import store_as_operator
 from recordings.models import Recording, RecordingTag
 from speakr_site.admin_site import SECTIONS
 from tests.conftest import signed_in
-from tests.factories import make_folder, make_recording, make_tag
+from tests.factories import make_folder, make_naming_template, make_recording, make_tag
 from tests.recordings.console import act, trail
 
 KINDS = {"tag": (Tag, make_tag), "folder": (Folder, make_folder)}
@@ -226,3 +227,49 @@ def test_who_may_look_sees_the_form_and_changes_nothing(kind: str, alice: User) 
     assert clerk.post(page(kind, "delete", row.pk), {"post": "yes"}).status_code == 403
     row.refresh_from_db()
     assert row.name != "After"
+
+
+def test_a_naming_template_is_chosen_among_those_of_whose_it_is(
+    console: Client, kind: str, alice: User, bob: User, carol: User, otto: User, group: Group
+) -> None:
+    _, make = KINDS[kind]
+    people = (alice, bob, carol, otto)
+    templates = {user: make_naming_template(owner=user, name=user.username) for user in people}
+    of_alice, of_group = make(owner=alice), make(group=group)
+    for shelf, whose, theirs in (
+        (of_alice, {"owner": alice.pk}, {"alice"}),
+        (of_group, {"group": group.pk}, {"alice", "bob"}),
+    ):
+        url = page(kind, "change", shelf.pk)
+        choice = console.get(url).context["adminform"].form.fields["naming_template"]
+        assert {template.name for template in choice.queryset} == theirs
+        refused = console.post(url, form(**whose, naming_template=templates[carol].pk))
+        assert "naming_template" in complaints(refused)
+        answer = console.post(url, form(**whose, naming_template=templates[alice].pk))
+        assert answer.status_code == 302, complaints(answer)
+        shelf.refresh_from_db()
+        assert shelf.naming_template == templates[alice]
+    # Who left the group leaves it.
+    group.memberships.filter(user=alice).delete()
+    url = page(kind, "change", of_group.pk)
+    choice = console.get(url).context["adminform"].form.fields["naming_template"]
+    assert {template.name for template in choice.queryset} == {"alice", "bob"}
+    assert "naming_template" not in console.get(page(kind, "add")).content.decode()
+
+
+def test_a_template_that_was_deleted_while_the_form_was_open_is_said(
+    console: Client, kind: str, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, make = KINDS[kind]
+    shelf, template = make(owner=alice), make_naming_template(owner=alice)
+    stored = "organizing.admin.store_as_operator"
+
+    def late(**arguments: Any) -> None:
+        NamingTemplate.objects.all().delete()
+        store_as_operator(**arguments)
+
+    monkeypatch.setattr(stored, late)
+    url = page(kind, "change", shelf.pk)
+    answer = console.post(url, form(owner=alice.pk, naming_template=template.pk), follow=True)
+    assert answer.status_code == 200
+    assert [str(message) for message in answer.context["messages"]] == ["Naming template not found"]

@@ -91,6 +91,8 @@ def test_what_a_tag_looks_like(client: APIClient, alice: User) -> None:
             "group_id": None,
             **UNSET,
             "retention_days": -1,
+            "naming_template_id": None,
+            "naming_template_name": None,
             "can_edit": True,
         }
     ]

@@ -29,6 +29,9 @@ from recordings.services.lanes import CANARY_FRESH
 from speakers.diarization import embedder
 from speakr_site.core.models import Canary
 from tests.conftest import REPOSITORY
+from tests.model_server import KEY, ModelServer, Refuses, model_server
+
+__all__ = ["model_server"]
 
 pytestmark = pytest.mark.django_db
 LANES = ("speakr", "gpu", "text")
@@ -326,3 +329,25 @@ def test_without_a_database_the_rest_is_examined_and_no_password_shown(
     assert "The storage keeps bytes and gives them back." in done.stdout
     assert "geheim" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_language_model_is_asked_for_a_word(in_order: None, model_server: ModelServer) -> None:
+    code, printed = doctor()
+    assert code == 0
+    assert "Texts are made by the language model made-up at 127.0.0.1, port " in printed
+    assert "Its context is taken as 8192 tokens." in printed
+    assert len(model_server.requests) == 1
+
+
+def test_a_model_that_refuses_the_key_is_a_problem_without_the_key(
+    in_order: None, model_server: ModelServer
+) -> None:
+    model_server.answers = [Refuses(401, f"bad key {KEY}")]
+    code, printed = doctor()
+    assert code == 1
+    assert problems(printed)[0].endswith("The language model's server refuses this server's key.")
+    assert KEY not in printed
+
+
+def test_without_a_language_model_the_doctor_says_what_happens_instead(in_order: None) -> None:
+    assert "No language model is configured: summaries are made of key sentences." in doctor()[1]

@@ -30,6 +30,9 @@ from tests.model_server import (
 
 __all__ = ["model_server"]
 
+# A worker's lease is looked after by a thread, which sees what is committed.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 SAID = "We agreed to ship the new bicycle in March. Mina will ask the bank for the loan by Friday."
 MARKER = "The secret ingredient is cardamom."
 

@@ -32,10 +32,7 @@ from speakr_site.core.errors import InvalidInput, NotFound
 from speakr_site.core.languages import language_code
 from speakr_site.core.limits import HINTS_MAX_LENGTH
 
-TEMPLATES = {
-    "naming_template_id": "Naming template not found",
-    "export_template_id": "Export template not found",
-}
+EXPORT_TEMPLATE_NOT_FOUND = "Export template not found"
 
 
 def _name_field(kind: str, **kwargs: Any) -> TextField:
@@ -98,6 +95,13 @@ class _ShelfBodySerializer(serializers.Serializer):
         required=False,
         help_text="Of a group: its admins may read and change what is filed here. "
         "Ignored on one's own.",
+    )
+
+    naming_template_id = StrictIntegerField(
+        required=False,
+        allow_null=True,
+        help_text="One of the caller's naming templates, which says what recordings filed here are "
+        "called; null leaves it to their owner's default.",
     )
 
     def validate_color(self, value: str | None) -> str:
@@ -171,9 +175,6 @@ class FolderUpdateSerializer(_ShelfBodySerializer):
         help_text="Gives the folder to this group, whose admin the caller must be; null or 0 makes "
         "it the caller's own.",
     )
-    naming_template_id = StrictIntegerField(
-        required=False, allow_null=True, help_text="null: none. There are no naming templates yet."
-    )
     export_template_id = StrictIntegerField(
         required=False, allow_null=True, help_text="null: none. There are no export templates yet."
     )
@@ -183,10 +184,9 @@ class FolderUpdateSerializer(_ShelfBodySerializer):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         given = super().validate(given)
-        for name, missing in TEMPLATES.items():
-            # Nobody can own one yet.
-            if given.pop(name, None) is not None:
-                raise NotFound(missing)
+        # Nobody can own one yet.
+        if given.pop("export_template_id", None) is not None:
+            raise NotFound(EXPORT_TEMPLATE_NOT_FOUND)
         return given
 
 

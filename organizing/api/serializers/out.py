@@ -32,6 +32,8 @@ class TagSerializer(serializers.ModelSerializer):
     group_id = serializers.IntegerField(
         allow_null=True, help_text="The group that it belongs to; null for a person's own."
     )
+    naming_template_id = serializers.IntegerField(allow_null=True)
+    naming_template_name = serializers.CharField(source="naming_template.name", allow_null=True)
     can_edit = serializers.BooleanField(help_text="Whether the caller may change it.")
 
     class Meta:
@@ -45,6 +47,8 @@ class TagSerializer(serializers.ModelSerializer):
             "custom_prompt",
             *DEFAULTS,
             *KEEPING,
+            "naming_template_id",
+            "naming_template_name",
             "can_edit",
         ]
         read_only_fields = fields
@@ -77,9 +81,9 @@ class FolderSerializer(serializers.ModelSerializer):
     protect_from_deletion = serializers.BooleanField(
         help_text="Whether retention_days is -1: recordings in it are not deleted automatically."
     )
-    # There are no templates yet: what may be null is null where a row has no such attribute.
     naming_template_id = serializers.IntegerField(allow_null=True)
-    naming_template_name = serializers.CharField(allow_null=True)
+    naming_template_name = serializers.CharField(source="naming_template.name", allow_null=True)
+    # There are none yet: what may be null is null where a row has no such attribute.
     export_template_id = serializers.IntegerField(allow_null=True)
     export_template_name = serializers.CharField(allow_null=True)
     created_at = UtcDateTimeField()

@@ -103,7 +103,9 @@ class RecordingDetailSerializer(_CommonSerializer):
     """A recording and what belongs to it."""
 
     mime_type = serializers.CharField(allow_null=True)
-    events = CalendarEventSerializer(many=True)
+    events = CalendarEventSerializer(
+        many=True, help_text="By start; none while the owner has `extract_events` off."
+    )
     duplicate_info = DuplicateInfoSerializer(
         allow_null=True, help_text="Of the caller's own recordings alone; null without a copy."
     )
@@ -221,6 +223,12 @@ class PatchedFieldsSerializer(serializers.Serializer):
 class RecordingEditedSerializer(serializers.Serializer):
     success = serializers.BooleanField()
     recording = PatchedFieldsSerializer()
+
+
+class TitleSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    title = serializers.CharField()
+    recording = RecordingDetailSerializer()
 
 
 class DoneSerializer(serializers.Serializer):

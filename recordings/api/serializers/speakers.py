@@ -64,7 +64,8 @@ class SpeakerMapField(serializers.Field):
 class AssignSerializer(serializers.Serializer):
     speaker_map = SpeakerMapField()
     regenerate_summary = StrictBooleanField(
-        required=False, help_text="Accepted; summaries stay as they are."
+        required=False,
+        help_text="true: the summary is made again; `summary_queued` says whether it will be.",
     )
 
     def names(self, *, me: str | None) -> dict[str, str]:
@@ -111,6 +112,14 @@ class AssignedSerializer(serializers.Serializer):
     summary_queued = serializers.BooleanField()
     embeddings_updated = serializers.IntegerField()
     snippets_created = serializers.IntegerField()
+
+
+class IdentifiedSerializer(serializers.Serializer):
+    success = serializers.BooleanField()
+    speaker_map = serializers.DictField(
+        child=serializers.CharField(allow_blank=True),
+        help_text="The name of each label, or an empty text where the conversation tells none.",
+    )
 
 
 def _name(label: str, value: Any) -> tuple[str, bool]:

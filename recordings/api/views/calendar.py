@@ -29,7 +29,8 @@ class EventsViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="The dates that were agreed on",
-        description="By start. Empty unless the owner has `extract_events` on.",
+        description="By start. They are looked for while the owner has `extract_events` on and a "
+        "language model is configured.",
         responses=out.EventListSerializer,
     )
     def retrieve(self, request: Request, pk: str) -> Response:

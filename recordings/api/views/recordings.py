@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +24,7 @@ from recordings.models.recording import RecordingQuerySet, RecordingScope
 from recordings.models.viewing import Viewing, viewing_of, viewings
 from recordings.services.edit import edit_recording, require_rights
 from recordings.services.removal import delete_recording
+from recordings.services.titles import regenerate_title
 from recordings.services.upload import body_limit, create_recording, too_large
 from speakr_site.core import system
 from speakr_site.core.api.pagination import pages_of
@@ -80,13 +82,15 @@ class RecordingViewSet(ScopedViewSet):
         # What needs the right to edit depends on the body.
         "partial_update": "read",
         "destroy": "edit",
+        "regenerate_title": "edit",
     }
+    rate_groups = {"regenerate_title": "processing"}
     pagination_class = pages_of("recordings")
 
     def get_queryset(self) -> RecordingQuerySet:
         rows = super().get_queryset()
-        if self.action == "retrieve":
-            return rows.for_detail()
+        if self.action in ("retrieve", "regenerate_title"):
+            return rows.for_detail().select_related("owner")
         return rows.defer("notes", "summary") if self.action == "status" else rows
 
     @extend_schema(
@@ -128,25 +132,14 @@ class RecordingViewSet(ScopedViewSet):
         recording = self.get_object()
         query = in_.DetailQuerySerializer(data=_given(request, "format"))
         query.is_valid(raise_exception=True)
-        viewing = viewing_of(recording, viewer=request.user)
-        texts = {
-            name: _text_of(recording, name, viewing=viewing, caller=request.user)
-            for name in _wanted_texts(request, query.validated_data.get("format", "full"))
-        }
-        own = Recording.objects.in_scope(request.user, RecordingScope.OWN)
-        shape = shapes.detail(
-            recording,
-            filing=_filing(recording, request),
-            viewing=viewing,
-            copies=own.copies_of(recording),
-            texts=texts,
-        )
-        return Response(shape)
+        names = _wanted_texts(request, query.validated_data.get("format", "full"))
+        return Response(_detail(recording, request, names))
 
     @extend_schema(summary="How far a recording is", responses=out.StatusSerializer)
     def status(self, request: Request, pk: str) -> Response:
         recording = self.get_object()
-        job = Job.objects.active().filter(recording=recording).first()
+        # Of two, the transcription: what it brings is summarized anew.
+        job = Job.objects.active().filter(recording=recording).order_by("lane").first()
         position = Job.objects.position_of(job) if job else None
         eta = job.eta_seconds(timezone.now()) if job else None
         return Response(shapes.status(recording, job, position=position, eta_seconds=eta))
@@ -172,6 +165,23 @@ class RecordingViewSet(ScopedViewSet):
             folder_id=folders.get(recording.pk) if folders else None,
         )
         return Response({"success": True, "recording": shape})
+
+    @extend_schema(
+        summary="Make a new title",
+        description="By the owner's naming template, or the tag's or folder's; without one, from "
+        "what was said. It replaces the title there is, whoever chose it. Without a language model "
+        "it is made of key phrases of the transcript. What it costs is the caller's.",
+        request=None,
+        responses={200: out.TitleSerializer, **errors(503)},
+    )
+    def regenerate_title(self, request: Request, pk: str) -> Response:
+        try:
+            recording = self.get_object()
+        except NotAllowed:
+            raise NotAllowed("You do not have permission to edit this recording") from None
+        title = regenerate_title(recording=recording, by=request.user)
+        shape = _detail(recording, request, shapes.TEXT_FIELDS)
+        return Response({"success": True, "title": title, "recording": shape})
 
     @extend_schema(summary="Delete a recording", responses={200: out.DoneSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -208,6 +218,22 @@ def _filing(recording: Recording, request: Request) -> Filing:
         folders_enabled=system.current().enable_folders,
     )
     return filed[recording.pk]
+
+
+def _detail(recording: Recording, request: Request, names: Iterable[str]) -> dict[str, Any]:
+    """`names`: of the texts to show."""
+    viewing = viewing_of(recording, viewer=request.user)
+    own = Recording.objects.in_scope(request.user, RecordingScope.OWN)
+    return shapes.detail(
+        recording,
+        filing=_filing(recording, request),
+        viewing=viewing,
+        copies=own.copies_of(recording),
+        events=recording.events.in_order() if recording.owner.extract_events else (),
+        texts={
+            name: _text_of(recording, name, viewing=viewing, caller=request.user) for name in names
+        },
+    )
 
 
 def _given(request: Request, *names: str) -> dict[str, str]:

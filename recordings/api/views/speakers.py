@@ -13,10 +13,13 @@ from recordings.api.serializers import speakers as serializers
 from recordings.models import Recording, Transcript
 from recordings.models.recording import RecordingQuerySet
 from recordings.models.transcript import NAMELESS
+from recordings.services.identifying import suggested_names
 from recordings.services.labelling import assign_speakers
+from recordings.services.processing import queue_summary
 from speakers.models import Speaker
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.viewsets import ScopedViewSet
+from speakr_site.core.errors import SpeakrError
 
 
 @extend_schema(tags=["Recordings"])
@@ -48,7 +51,8 @@ class AssignViewSet(ScopedViewSet):
     @extend_schema(
         summary="Say who the voices of a recording are",
         description="Each name becomes one of the owner's speakers. The recording's participants "
-        "are then the people named in the transcript.",
+        "are then the people named in the transcript. With `regenerate_summary` the request counts "
+        "as a processing operation too.",
         request=serializers.AssignSerializer,
         responses=serializers.AssignedSerializer,
     )
@@ -56,8 +60,12 @@ class AssignViewSet(ScopedViewSet):
         recording = self.get_object()
         body = serializers.AssignSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
+        wants_summary = body.validated_data.get("regenerate_summary", False)
+        if wants_summary:
+            self.count_also(request, "processing")
         names = body.names(me=request.user.name)
         recording = assign_speakers(recording=recording, by=request.user, names=names)
+        is_queued = wants_summary and _summary_queued(recording, request.user)
         return Response(
             {
                 "success": True,
@@ -68,11 +76,43 @@ class AssignViewSet(ScopedViewSet):
                     "participants": recording.participants,
                     "status": recording.status,
                 },
-                "summary_queued": False,
+                "summary_queued": is_queued,
                 "embeddings_updated": 0,
                 "snippets_created": 0,
             }
         )
+
+
+@extend_schema(tags=["Recordings"])
+class IdentifyViewSet(ScopedViewSet):
+    model = Recording
+    scopes = {"create": "read"}
+    rate_groups = {"create": "processing"}
+
+    def get_queryset(self) -> RecordingQuerySet:
+        rows = super().get_queryset().select_related("owner", "current_transcript")
+        return rows.defer("current_transcript__words")
+
+    @extend_schema(
+        summary="Suggest who the voices of a recording are",
+        description="A language model looks for names in what was said. Nothing is stored; the "
+        "tokens are the caller's. Voices that have a name already keep it.",
+        request=None,
+        responses={200: serializers.IdentifiedSerializer},
+    )
+    def create(self, request: Request, pk: str) -> Response:
+        names = suggested_names(recording=self.get_object(), by=request.user)
+        return Response({"success": True, "speaker_map": names})
+
+
+def _summary_queued(recording: Recording, by: User) -> bool:
+    """The names stand, whatever keeps a summary from being made of them."""
+    try:
+        queue_summary(recording=recording, by=by)
+    except SpeakrError:
+        return False
+    recording.refresh_from_db(fields=["status"])
+    return True
 
 
 def _voices(transcript: Transcript, caller: User) -> list[dict[str, Any]]:

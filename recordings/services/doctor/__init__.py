@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recordings.services.doctor import database, engine, machine
+from recordings.services.doctor import database, engine, language, machine
 from recordings.services.doctor.findings import Check, Finding, Level, guarded, warning
 from speakr_site.core import system
 
@@ -26,6 +26,7 @@ NEED_NO_DATABASE: dict[str, Check] = {
     "disk space": machine.disk_space,
     "speech model": engine.speech_model,
     "voice model": engine.voice_model,
+    "language model": language.models,
     "transcription service": engine.service,
 }
 

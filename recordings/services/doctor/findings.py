@@ -77,6 +77,8 @@ def _secrets() -> list[str]:
         settings.SECRET_KEY,
         *settings.SECRET_KEY_FALLBACKS,
         settings.ADMIN_PASSWORD,
+        settings.TEXT_MODEL_API_KEY,
+        settings.CHAT_MODEL_API_KEY,
         in_service_address,
         unquote(in_service_address),
     ]

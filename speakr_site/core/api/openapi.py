@@ -34,6 +34,8 @@ TAGS = {
     "Recordings": "Upload, find, read, change and delete recordings.",
     "Batch": "The same for many recordings at once.",
     "Processing": "Work on a recording.",
+    "Chat": "Questions about a recording.",
+    "Events": "The dates that were agreed on in a recording.",
     "Sharing": "Who else may read or change a recording, and its page for whoever has the address.",
     "Tags": "Labels: a recording carries any number of them. A person's own, or a group's.",
     "Folders": "Places: a recording is in one at most. A person's own, or a group's.",
@@ -43,6 +45,7 @@ TAGS = {
     "Users": "The caller: who they are, and what they prefer.",
     "Groups": "People who share tags and folders, and what is filed under them.",
     "Transcript templates": "How the caller's transcripts look as text.",
+    "Naming templates": "What the caller's recordings are called.",
     "Tokens": "What programs present for the caller.",
 }
 ERRORS = {
@@ -232,7 +235,9 @@ def examples_of(operation: str) -> dict[str, Any]:
 
 
 def _completed(example: Any, added: Any) -> Any:
-    """`added` laid over `example`; over each item of a list, if it is a list of one."""
+    """`added` laid over `example`: over each item of a list, if it is a list of one, and in the
+    place of a list that is empty.
+    """
     if added is None:
         return deepcopy(example)
     if isinstance(example, dict):
@@ -241,7 +246,7 @@ def _completed(example: Any, added: Any) -> Any:
             name: _completed(example[name], added.get(name)) if name in example else added[name]
             for name in names
         }
-    if isinstance(example, list):
+    if isinstance(example, list) and example:
         return [_completed(item, added[0]) for item in example]
     return deepcopy(added)
 

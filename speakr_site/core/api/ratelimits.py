@@ -53,6 +53,11 @@ class RateLimited:
             raise
         self.check_throttles(request)
 
+    def count_also(self, request: Request, group: RateGroup) -> None:
+        """For a request whose body makes it one of another group besides. Raises Throttled."""
+        request.rate_usage = _counted(request, group)
+        self.check_throttles(request)
+
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:

@@ -17,18 +17,22 @@ from django.http import HttpResponse
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, User
+from accounts.services import issue_token
 from recordings.models import Recording
 from recordings.services.filing import add_tags
 from speakers.models import Speaker
 from tests.factories import make_folder, make_recording, make_tag, make_transcript
+from tests.model_server import ModelServer, model_server
 from tests.recordings.api.test_upload import BAD_HINTS
 from tests.recordings.api.uploading import UPLOAD, field_part, file_part, form, post_body, wav
-from tests.routes import METHODS, Route, v1_routes
+from tests.routes import METHODS, Route, api_routes
+
+__all__ = ["model_server"]
 
 pytestmark = pytest.mark.django_db
 
 ANSWERS = {200, 201, 202, 204, 400, 403, 404, 405, 409, 413, 415}
-ROUTES = v1_routes()
+ROUTES = api_routes()
 PAGES = {"docs", "openapi.json"}
 
 SHELF_FIELDS = [
@@ -49,6 +53,8 @@ SHELF_FIELDS = [
     "naming_template_id",
     "export_template_id",
 ]
+TEMPLATE_FIELDS = ["name", "template", "description", "is_default"]
+NAMING_FIELDS = [*TEMPLATE_FIELDS, "pattern"]
 WRITES = {
     "PATCH recordings/{pk}": [
         "title",
@@ -98,9 +104,29 @@ WRITES = {
         "initial_prompt",
         "transcription_model",
     ],
+    "POST recordings/{pk}/summarize": ["custom_prompt", "unknown"],
+    "POST recordings/{pk}/chat": ["message", "conversation_history", "stream", "unknown"],
+    "POST recordings/{pk}/speakers/identify": ["unknown"],
+    "POST recordings/{pk}/regenerate_title": ["unknown"],
+    "POST naming-templates": NAMING_FIELDS,
+    "PUT naming-templates/{pk}": NAMING_FIELDS,
+    "PATCH naming-templates/{pk}": NAMING_FIELDS,
+    "POST naming-templates/preview": ["template", "pattern", "filename"],
+    "POST transcript-templates": TEMPLATE_FIELDS,
+    "PUT transcript-templates/{pk}": TEMPLATE_FIELDS,
+    "PATCH transcript-templates/{pk}": TEMPLATE_FIELDS,
+    "POST tokens": ["name", "expires_in_days"],
+    "PUT tokens/{pk}": ["name"],
+    "PATCH tokens/{pk}": ["name"],
 }
 # What a body needs besides the field in question; of a name that comes twice the last counts.
-ALONG = {"POST recordings/{pk}/shares": '"user": "bob", '}
+ALONG = {
+    "POST recordings/{pk}/shares": '"user": "bob", ',
+    "POST recordings/{pk}/chat": '"message": "Who spoke?", ',
+    "POST naming-templates": '"name": "New", "template": "{{date}}", ',
+    "POST naming-templates/preview": '"template": "{{date}}", "filename": "a.mp3", ',
+    "POST transcript-templates": '"name": "New", "template": "{{text}}", ',
+}
 QUERIES = {
     "GET recordings": [
         "scope",
@@ -132,6 +158,7 @@ VALUES = [
     *('"\\ud800"', '"\\udfff\\ud800"', '"\\uffff"', '"\\u202e"', '"\\ud83c\\udf99"', '"\\r\\n"'),
     *('"2024-01-15T10:00:00Z"', '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-14:00"'),
     *('"2024-W03-1"', '"20240115T100000,5+0530"', '"24:00"', '"%s%n"', '"../../etc/passwd"'),
+    *('"["', '"*"', '"(?P<a>"', '"(?P<date>.)"', '"(.{1000}){1000}"', '"{{"', '"{{a}}}}{{{{"'),
     *("[]", "{}", "[null]", '[""]', "[1,2,3]", '{"a":1}', '{"$gt":""}', '{"":{"":[]}}'),
     *('"' + "x" * 300 + '"', '"' + "é" * 12_000 + '"', "[" * 500 + "]" * 500),
     '{"a":' * 500 + "1" + "}" * 500,
@@ -201,6 +228,9 @@ def url(alice: User, bob: User, recording: Recording) -> Callable[[Route], str]:
         "folders": make_folder(owner=alice).pk,
         "speakers": Speaker.objects.create(owner=alice, name="Ann").pk,
         "groups": bob.memberships.get().group_id,
+        "naming-templates": alice.naming_templates.create(name="A", template="{{date}}").pk,
+        "transcript-templates": alice.transcript_templates.create(name="A", template="A").pk,
+        "tokens": issue_token(user=alice, name="A")[0].pk,
     }
 
     def of_route(route: Route) -> str:
@@ -214,6 +244,11 @@ def url(alice: User, bob: User, recording: Recording) -> Callable[[Route], str]:
 def _folders_and_sharing(alice: User, settings: Any) -> None:
     call_command("constance", "set", "enable_folders", "true")
     settings.ENABLE_INTERNAL_SHARING = True
+
+
+@pytest.fixture(autouse=True)
+def _a_model_answers(model_server: ModelServer) -> None:
+    """Or all that asks one would be refused whatever is sent."""
 
 
 @pytest.fixture(autouse=True)
@@ -258,7 +293,10 @@ def send(
 ) -> HttpResponse:
     # Django's own stand-in for a socket fails when more is read than was sent.
     environ = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    return client.generic(method, url, body, media_type, **environ)
+    response = client.generic(method, url, body, media_type, **environ)
+    if response.streaming:
+        list(response)
+    return response
 
 
 def ask(client: APIClient, url: str, query: str, media_type: str = "") -> HttpResponse:

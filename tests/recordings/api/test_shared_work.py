@@ -219,7 +219,7 @@ class TestWhoPays:
         assert api(caller).post(url(recording, "/transcribe")).status_code == 200
         work("gpu")
         recording.refresh_from_db()
-        assert (recording.status, recording.error_message) == ("COMPLETED", None)
+        assert (recording.status, recording.error_message) == ("SUMMARIZING", None)
         seconds = dict(TranscriptionUsage.objects.values_list("user__username", "seconds"))
         assert seconds == {payer: 2, other.username: 60}
 

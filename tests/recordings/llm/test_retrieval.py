@@ -27,8 +27,7 @@ def test_the_segment_that_answers_comes_first() -> None:
 
 
 def test_inflected_words_are_alike() -> None:
-    assert alike(["Die Versicherungen zahlen.", "Er geht."], "Was zahlt die Versicherung?") == [0]
-    assert alike(TALK, "What do the meetings in Lisbon cost?", most=1) == [3]
+    assert alike(["Er geht.", "Die Versicherungen zahlen."], "Welche Versicherung?") == [1]
 
 
 def test_what_has_only_small_words_in_common_is_no_source() -> None:
@@ -86,7 +85,8 @@ def test_times_are_found_however_they_are_written() -> None:
 
 def test_the_time_of_an_appointment_is_none() -> None:
     starts = [630.0, 12.0]
-    assert cited("We meet at 10:30. The ratio is 00:12; the key is 1:00:00:12:4.", starts) == []
+    answer = "We meet (on Friday at 10:30). The ratio is 00:12; the key is 1:00:00:12:4."
+    assert cited(answer, starts) == []
 
 
 def test_four_hours_are_searched_at_once() -> None:
