@@ -18,9 +18,12 @@ demo: $(VENV)/.installed  ## Start everything, transcribe FILE (default samples/
 run: $(VENV)/.installed  ## Server and clusters until Ctrl-C; the first time it prints login and token
 	@exec $(BIN)/python -m speakr_site.start all
 
-test: $(VENV)/.installed-dev chromium  ## The test suite on SQLite, then on a real PostgreSQL
-	$(BIN)/python -m pytest -q -m "not stress"
-	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress"
+test: $(VENV)/.installed-dev chromium  ## The test suite, on SQLite and on a real PostgreSQL at the same time
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress" >"$$log" 2>&1 & postgresql=$$!; \
+	$(BIN)/python -m pytest -q -m "not stress"; sqlite=$$?; \
+	wait $$postgresql; status=$$?; echo "The same on PostgreSQL:"; cat "$$log"; \
+	exit $$((sqlite || status))
 
 stress: $(VENV)/.installed-dev  ## Kill, flood and fill disks for some minutes, with real processes
 	$(BIN)/python -m pytest -q -m stress

@@ -269,6 +269,8 @@ def test_a_form_that_another_site_sends_is_refused(
     before = state()
     response = send(client, route, url)
     assert response.status_code == (302 if route.path in WITHOUT_CSRF else 403)
+    if response.status_code == 403:
+        assert "This form was not sent" in response.content.decode()
     assert state() == before
 
 

@@ -88,7 +88,8 @@ class _ShelfBodySerializer(serializers.Serializer):
     )
     auto_share_on_apply = StrictBooleanField(
         required=False,
-        help_text="Of a group: its members may read what is filed here, its admins change it. "
+        help_text="Of a group, on unless it is switched off: its members may read what is filed "
+        "here, its admins change it. "
         "Ignored on one's own.",
     )
     share_with_group_lead = StrictBooleanField(
