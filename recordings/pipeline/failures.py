@@ -13,8 +13,12 @@ from django.db import InterfaceError, OperationalError
 from recordings.audio.media import MediaError
 from recordings.budgets import BudgetExceeded
 from recordings.connectors.base import ConnectorError
+from recordings.models import Job
 from speakr_site.core.errors import is_disk_full
 from speakr_site.core.queue import TimeLimit
+
+# The owner reads it, who is not told what others may use.
+BUDGET_OF_ANOTHER = "The monthly budget of the person who asked for this is used up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,12 @@ class AudioMissing(Exception):
     """The recording's bytes are not in storage."""
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException, job: Job) -> Failure:
     if isinstance(error, ConnectorError):
         return Failure(error.code, str(error), error.permanent)
     if isinstance(error, BudgetExceeded):
-        return Failure(error.code, str(error), permanent=True)
+        is_own = job.owner_id == job.recording.owner_id
+        return Failure(error.code, str(error) if is_own else BUDGET_OF_ANOTHER, permanent=True)
     if is_disk_full(error) or (isinstance(error, MediaError) and error.code == "disk_full"):
         return Failure("disk_full", "The server's disk is full.", permanent=False, blameless=True)
     if isinstance(error, OperationalError | InterfaceError):
