@@ -201,9 +201,9 @@ def test_a_job_that_lost_the_database_is_put_off_and_not_blamed(alice: User) -> 
     job = make_job(
         recording=make_recording(owner=alice), status=Job.Status.RUNNING, claim_token=token
     )
-    failure = failure_of(OperationalError("server closed the connection"))
+    failure = failure_of(OperationalError("server closed the connection"), Job())
     assert failure.blameless
-    assert not failure_of(IntegrityError("a bug of ours")).blameless
+    assert not failure_of(IntegrityError("a bug of ours"), Job()).blameless
 
     commit.put_off(job, failure)
     job.refresh_from_db()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.models import ApiToken
+from accounts.models import TOKEN_MAX_DAYS, ApiToken
 from accounts.services import issue_token, revoke_token
+
+
+def within_reach(moment: datetime) -> None:
+    if moment > timezone.now() + timedelta(days=TOKEN_MAX_DAYS):
+        raise forms.ValidationError(f"Choose a day within the next {TOKEN_MAX_DAYS} days.")
 
 
 class UsableFilter(admin.SimpleListFilter):
@@ -86,4 +93,6 @@ class ApiTokenAdmin(admin.ModelAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "name":
             field.help_text = "What the token is for: one name for each client."
+        if db_field.name == "expires_at":
+            field.validators = [*field.validators, within_reach]
         return field

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -12,7 +15,12 @@ from django.shortcuts import redirect
 from accounts.admin.groups import MembershipInline, WithMemberships
 from accounts.forms import AddUserForm, ChangeUserForm, PasswordForm
 from accounts.models import User
-from accounts.services import store_as_operator
+from accounts.services import delete_people, protected_by, store_as_operator
+
+GOES_ALONG = (
+    "memberships, tokens, tags, folders, speakers, templates, usage and what others shared with "
+    "them go too; work that they asked for on recordings of others ends"
+)
 
 
 @admin.register(User)
@@ -114,6 +122,25 @@ class UserAdmin(WithMemberships, auth_admin.UserAdmin):
     ) -> None:
         changed = form.changed_data if change else []
         store_as_operator(user=obj, changed=changed, by=request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """As the service has it, since memberships go along."""
+        return request.user.is_superuser
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        delete_people(people=[obj], by=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        delete_people(people=queryset, by=request.user)
+
+    def get_deleted_objects(
+        self, objs: Iterable[User], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """A line for each. Django's own lists every row that goes, and asks for rights on each."""
+        people = list(objs)
+        protected = [f"{what} of {user}" for user in people if (what := protected_by(user))]
+        lines = [f"{user}, {user.email}: {GOES_ALONG}" for user in people]
+        return lines, {"people": len(people)}, set(), protected
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """One's own e-mail takes the current password; the account's page asks for it."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, models, transaction
 
 from accounts.models import EMAIL_TAKEN, User
 from accounts.services.tokens import end_tokens
@@ -15,6 +16,9 @@ from speakr_site.core.audit import record_audit
 from speakr_site.core.errors import Conflict, NotAllowed
 
 CHANGED_MEANWHILE = "The password or e-mail of this account has just been changed"
+ONLY_OPERATORS = "Only operators can delete people"
+# Each time something came to hang on the person in the moment of their deletion.
+TRIES = 10
 DOORS = ("username", "email", "is_active", "is_staff", "is_superuser", "user_permissions")
 
 
@@ -114,6 +118,66 @@ def change_email(*, user: User, email: str) -> None:
     except IntegrityError:
         raise Conflict(EMAIL_TAKEN) from None
     record_audit(by=user, action="user.email", target=user, detail=str(user))
+
+
+def delete_people(*, people: Iterable[User], by: User) -> None:
+    """The console's deletion, each in a transaction of its own; who is gone already is passed over,
+    and `by` themselves come last.
+
+    Raises NotAllowed for who is no operator, or no longer; Conflict for a person whom something
+    protects, as `protected_by` has it. Those before are gone then.
+    """
+    for user in sorted(people, key=lambda user: (user.pk == by.pk, user.pk)):
+        _delete(user, by)
+
+
+def protected_by(user: User) -> str:
+    """What must go before this person can, such as "2 recordings"; "" when nothing must. Rooms
+    above have it, so the models name it.
+    """
+    counts = {
+        relation.related_model._meta: relation.related_model._base_manager.filter(
+            **{relation.field.name: user}
+        ).count()
+        for relation in User._meta.get_fields(include_hidden=True)
+        if getattr(relation, "on_delete", None) is models.PROTECT
+    }
+    return ", ".join(
+        f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}"
+        for meta, count in counts.items()
+        if count
+    )
+
+
+@transaction.atomic
+def _delete(user: User, by: User) -> None:
+    # In one order, so that of two who delete one another the second finds themselves gone.
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in={user.pk, by.pk})
+    people = {row.pk: row for row in rows.order_by("pk")}
+    if by.pk not in people or not people[by.pk].is_admin:
+        raise NotAllowed(ONLY_OPERATORS)
+    if user.pk not in people:
+        return
+    for _ in range(TRIES):
+        if what := protected_by(user):
+            raise Conflict(f"{user} still owns {what}: delete that first")
+        with suppress(IntegrityError), transaction.atomic():
+            record_audit(by=by, action="user.delete", target=user, detail=str(user))
+            User.objects.get(pk=user.pk).delete()
+            _require_nothing_came()
+            return
+    raise Conflict(f"{user} is given something just now; try again")
+
+
+def _require_nothing_came() -> None:
+    """Raises IntegrityError for what began to refer to a deleted row after its dependents were
+    collected; the database itself would refuse the whole transaction for it, at its end.
+
+    The person's row is not locked against that before it goes: who refers to it holds other rows
+    which the deletion needs, and both would wait for ever. SQLite has one writer at a time.
+    """
+    if connection.features.has_select_for_update:
+        connection.check_constraints()
 
 
 def _require_unchanged(user: User) -> None:

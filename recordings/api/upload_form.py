@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,13 @@ from speakr_site.core.api.fields import is_storable, parsed_moment
 from speakr_site.core.api.viewsets import is_storable_id
 from speakr_site.core.errors import InvalidInput
 from speakr_site.core.languages import language_code
-from speakr_site.core.limits import HINTS_MAX_LENGTH, SPEAKERS_MAX
+from speakr_site.core.limits import (
+    FIRST_YEAR,
+    HINTS_MAX_LENGTH,
+    LAST_YEAR,
+    SPEAKERS_MAX,
+    may_be_kept,
+)
 from speakr_site.core.system import SystemSettings
 
 FILENAME_MAX_LENGTH = 500
@@ -58,8 +65,8 @@ class UploadForm:
             sha256=file.sha256,
             title=self._text("title", TITLE_MAX_LENGTH),
             notes=self._notes(),
-            meeting_date=self._parsed("meeting_date", parsed_moment, "is not an ISO 8601 date"),
-            file_last_modified=self._parsed(
+            meeting_date=self._moment("meeting_date", parsed_moment, "is not an ISO 8601 date"),
+            file_last_modified=self._moment(
                 "file_last_modified",
                 lambda text: as_utc(int(text)),
                 "is not a number of milliseconds",
@@ -178,6 +185,15 @@ class UploadForm:
         except (ValueError, OverflowError, OSError):
             self._warn(f"{name} {shown(given)} {complaint} and was left out")
             return None
+
+    def _moment(
+        self, name: str, parse: Callable[[str], datetime], complaint: str
+    ) -> datetime | None:
+        moment = self._parsed(name, parse, complaint)
+        if moment is None or may_be_kept(moment):
+            return moment
+        self._warn(f"{name} is not in the years {FIRST_YEAR} to {LAST_YEAR} and was left out")
+        return None
 
     def _text(self, name: str, limit: int) -> str | None:
         given = self._given(name)

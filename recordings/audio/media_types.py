@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recordings.audio import formats
+from speakr_site.core.limits import LAST_YEAR
 
 SENTENCES = {
     "empty": "The file is empty.",
@@ -111,6 +112,6 @@ def _created_at(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    if len(text or "") < len("2024-05-01T12:30") or moment.year < 1971:
+    if len(text or "") < len("2024-05-01T12:30") or not 1971 <= moment.year <= LAST_YEAR:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

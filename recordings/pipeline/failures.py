@@ -15,8 +15,12 @@ from recordings.budgets import BudgetExceeded
 from recordings.connectors.base import ConnectorError
 from recordings.llm.client import ModelError
 from recordings.llm.sections import PromptTooLongError
+from recordings.models import Job
 from speakr_site.core.errors import is_disk_full
 from speakr_site.core.queue import TimeLimit
+
+# The owner reads it, who is not told what others may use.
+BUDGET_OF_ANOTHER = "The monthly budget of the person who asked for this is used up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class AudioMissing(Exception):
     """The recording's bytes are not in storage."""
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException, job: Job) -> Failure:
     if isinstance(error, ConnectorError):
         return Failure(error.code, str(error), error.permanent)
     if isinstance(error, ModelError):
@@ -46,7 +50,8 @@ def failure_of(error: BaseException) -> Failure:
         sentence = "What is asked takes more than half of the language model's context."
         return Failure("prompt_too_long", sentence, permanent=True)
     if isinstance(error, BudgetExceeded):
-        return Failure(error.code, str(error), permanent=True)
+        is_own = job.owner_id == job.recording.owner_id
+        return Failure(error.code, str(error) if is_own else BUDGET_OF_ANOTHER, permanent=True)
     if is_disk_full(error) or (isinstance(error, MediaError) and error.code == "disk_full"):
         return Failure("disk_full", "The server's disk is full.", permanent=False, blameless=True)
     if isinstance(error, OperationalError | InterfaceError):

@@ -44,7 +44,7 @@ def run(job: Job) -> None:
     except commit.LeaseLost:
         logger.warning("%s is no longer ours; its result is dropped", job)
     except (Exception, TimeLimit) as error:
-        failure = failure_of(error)
+        failure = failure_of(error, job)
         logger.warning("%s failed: %s", job, failure.code, exc_info=failure.code == "internal")
         with suppress(commit.LeaseLost):
             if failure.blameless:

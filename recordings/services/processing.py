@@ -140,6 +140,25 @@ def cancel_job(job: Job) -> bool:
         return running.update(cancel_requested=True) == 1
 
 
+def end_jobs_of(user: User) -> None:
+    """For the deletion of a person, inside its transaction: active jobs that they asked for end
+    without a result, and whoever owns the recordings does not wait for them for ever. Queries grow
+    with the jobs.
+
+    Their worker, if they have one, finds that its claim is gone.
+    """
+    jobs = Job.objects.active().filter(owner=user).order_by("pk")
+    for job in jobs.select_for_update():
+        hold_work(job.recording_id)
+        Job.objects.filter(pk=job.pk).update(
+            status=Job.Status.CANCELLED,
+            claim_token=None,
+            lease_expires_at=None,
+            finished_at=timezone.now(),
+        )
+        rest_cancelled(job)
+
+
 def retry_job(job: Job) -> Job:
     """Queues the same work again, with what was asked for then and the defaults of now.
 

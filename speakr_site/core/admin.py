@@ -7,16 +7,29 @@ from django.http import HttpRequest
 
 from speakr_site.core.models import AuditEntry
 
+# Its command line, or retention.
+SERVER = "the server"
+
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(admin.ModelAdmin):
-    list_display = ["created_at", "actor", "action", "object_type", "object_id", "detail"]
-    list_select_related = ["actor"]
+    list_display = ["created_at", "who", "action", "object_type", "object_id", "detail"]
     list_filter = ["action"]
     date_hierarchy = "created_at"
-    search_fields = ["actor__username", "actor__email", "action", "=object_id", "detail"]
+    search_fields = [
+        "actor_name",
+        "actor__username",
+        "actor__email",
+        "action",
+        "=object_id",
+        "detail",
+    ]
     search_help_text = "Who did it or to whom, what, the number of what it was done to."
     show_full_result_count = False
+
+    @admin.display(ordering="actor_name")
+    def who(self, entry: AuditEntry) -> str:
+        return entry.actor_name or SERVER
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -16,6 +16,7 @@ def record_audit(
     """
     AuditEntry.objects.create(
         actor=by,
+        actor_name=by.get_username() if by else "",
         action=action,
         object_type=target._meta.label_lower,
         object_id=target.pk,

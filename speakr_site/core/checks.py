@@ -83,6 +83,19 @@ def check_links_in_mails_lead_here(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_sessions_stay_encrypted(**_: Any) -> list[CheckMessage]:
+    if settings.SESSION_COOKIE_SECURE or not settings.PUBLIC_URL.startswith("https://"):
+        return []
+    return [
+        Warning(
+            "PUBLIC_URL is https, but browsers send the cookie of a log-in over plain http too.",
+            hint="Set SESSION_COOKIE_SECURE=true, unless people also log in by an http address.",
+            id="core.W008",
+        )
+    ]
+
+
+@register
 def check_disk_has_room(**_: Any) -> list[CheckMessage]:
     if not settings.MEDIA_ROOT.is_dir():
         return []

@@ -78,3 +78,12 @@ def is_disk_full(error: BaseException) -> bool:
         or getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL"
         or getattr(cause, "sqlstate", None) == "53100"
     )
+
+
+def is_reference_gone(error: BaseException) -> bool:
+    """Whether a database's error says that what a row refers to was deleted meanwhile."""
+    cause = error.__cause__ or error
+    return (
+        getattr(cause, "sqlite_errorname", None) == "SQLITE_CONSTRAINT_FOREIGNKEY"
+        or getattr(cause, "sqlstate", None) == "23503"
+    )

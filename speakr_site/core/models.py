@@ -34,6 +34,11 @@ class AuditEntry(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    actor_name = models.CharField(
+        max_length=150,
+        blank=True,
+        help_text="Their user name then; it outlives them. Empty: the server itself.",
+    )
     action = models.CharField(max_length=60)
     object_type = models.CharField(max_length=60)
     object_id = models.BigIntegerField()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import pytest
@@ -124,6 +125,34 @@ def test_it_outlives_what_it_is_about(
     Membership.objects.all().delete()
     carol.delete()
     assert found(console, q="carol") == [entry]
+
+
+def test_it_keeps_who_acted_when_they_are_gone(
+    console: Client, recording: Recording, carol: User, bob: User
+) -> None:
+    """Nor does the row of somebody else read as theirs, or as the server's."""
+    rows = []
+    for by in (carol, bob, None):
+        record_audit(by=by, action="recording.open", target=recording)
+        rows.insert(0, AuditEntry.objects.latest("id"))
+    before = console.get(TRAIL).content.decode()
+    carol.delete()
+    assert found(console, q="carol") == [rows[2]]
+    page = console.get(TRAIL).content.decode()
+    for text in (before, page):
+        who = re.findall(r'field-who">(.*?)</td>', text)
+        assert who == ["the server", "bob", "carol"]
+    entry = console.get(reverse("admin:core_auditentry_change", args=[rows[2].pk]))
+    assert ">carol<" in entry.content.decode()
+
+
+def test_a_new_name_is_searched_too_and_the_old_one_stays(
+    console: Client, entry: AuditEntry, alice: User
+) -> None:
+    alice.username = "alicia"
+    alice.save()
+    assert found(console, q="alicia") == [entry]
+    assert found(console)[0].actor_name == "alice"
 
 
 def test_no_other_code_touches_it() -> None:

@@ -53,3 +53,24 @@ def test_processes_that_count_apart_are_a_warning(
 ) -> None:
     settings.WEB_PROCESSES, settings.REDIS_URL = processes, redis_url
     assert [problem.id for problem in checks.check_counters_are_shared()] == problems
+
+
+@pytest.mark.parametrize(
+    ("url", "is_secure", "problems"),
+    [
+        ("https://speakr.example.com", False, ["core.W008"]),
+        ("https://speakr.example.com", True, []),
+        ("http://speakr.example.com", False, []),
+        ("", False, []),
+    ],
+)
+def test_sessions_that_travel_in_the_clear_are_a_warning(
+    settings: Any, url: str, is_secure: bool, problems: list[str]
+) -> None:
+    settings.PUBLIC_URL, settings.SESSION_COOKIE_SECURE = url, is_secure
+    assert [problem.id for problem in run_checks()] == problems
+
+
+def test_mails_without_links_are_a_warning(settings: Any) -> None:
+    settings.EMAIL_HOST, settings.PUBLIC_URL = "mail.example.com", ""
+    assert [problem.id for problem in run_checks()] == ["core.W007"]

@@ -16,7 +16,13 @@ from rest_framework.test import APIClient
 
 from accounts.api.views.users import CurrentUserViewSet
 from accounts.models import User
-from speakr_site.core.api.exceptions import bad_request, handle, permission_denied, server_error
+from speakr_site.core.api.exceptions import (
+    bad_request,
+    handle,
+    not_found,
+    permission_denied,
+    server_error,
+)
 from speakr_site.core.errors import Busy, Conflict, InvalidInput
 
 ME = "/api/v1/users/me"
@@ -113,3 +119,20 @@ def test_djangos_own_errors_are_json_under_the_api_only() -> None:
         assert view(outside, ValueError())["Content-Type"].startswith("text/html")
     assert server_error(inside)["Content-Type"] == "application/json"
     assert server_error(outside)["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "speakr..example", "a b", "speakr.example:x"])
+@override_settings(ALLOWED_HOSTS=["speakr.example"])
+def test_what_django_answers_for_a_page_is_kept_and_listed_by_nobody(host: str) -> None:
+    outside = RequestFactory().get("/s/x")
+    refused = Client().get(f"/s/{'x' * 22}", headers={"Host": host})
+    assert refused.status_code == 400
+    for page in (
+        refused,
+        server_error(outside),
+        permission_denied(outside, ValueError()),
+        not_found(outside, Http404()),
+    ):
+        assert page["Cache-Control"] == "no-store"
+        assert page["X-Robots-Tag"] == "noindex"
+        assert "frame-ancestors 'none'" in page["Content-Security-Policy"]

@@ -12,6 +12,7 @@ import pytest
 
 from recordings.audio.media import MediaError, extract_audio, probe, to_wav
 from recordings.audio.media_types import SENTENCES
+from tests.recordings import media_samples
 from tests.recordings.media_samples import (
     EXPECTED,
     SAMPLES,
@@ -65,6 +66,14 @@ class TestProbe:
 
     def test_a_file_without_a_creation_tag_has_none(self, media_files: dict[str, Path]) -> None:
         assert probe(media_files["pcm.wav"]).created_at is None
+
+    @pytest.mark.parametrize("tag", ["9999-12-31T23:59:59-14:00", "2201-01-01T00:00:00Z"])
+    def test_a_creation_tag_from_beyond_the_calendar_is_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str
+    ) -> None:
+        monkeypatch.setattr(media_samples, "CREATED", tag)
+        path = media_samples.make(tmp_path / "a.flac", SAMPLES["a.flac"])
+        assert probe(path).created_at is None
 
     def test_silence_is_accepted(self, tmp_path: Path) -> None:
         silence = np.zeros((1, 32_000), np.float32)

@@ -179,6 +179,20 @@ class TestBudget:
         assert connector.requests == []
         assert used() == [("alice", "fake", 120, 0)]
 
+    def test_the_owner_is_not_told_what_somebody_else_used(
+        self, recording: Recording, alice: User, carol: User
+    ) -> None:
+        budget(carol, 2)
+        make_usage(carol, seconds=120)
+        make_job(recording=recording, owner=carol, options=OPTIONS)
+        work("gpu")
+        recording.refresh_from_db()
+        assert recording.status == Recording.Status.FAILED
+        assert recording.error_code == "budget_exceeded"
+        assert recording.error_message == (
+            "The monthly budget of the person who asked for this is used up."
+        )
+
     def test_an_upload_is_taken_as_always(
         self, alice: User, connector: FakeConnector, api: Callable[[User], APIClient]
     ) -> None:

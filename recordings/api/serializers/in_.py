@@ -16,6 +16,7 @@ from recordings.models.recording import (
 )
 from recordings.pipeline.options import Hints
 from speakr_site.core.api.fields import (
+    KeptMomentField,
     OptionalTextField,
     QueryBooleanField,
     QueryIntegerField,
@@ -214,7 +215,7 @@ class RecordingPatchSerializer(serializers.Serializer):
         trim_whitespace=False,
         help_text="Markdown.",
     )
-    meeting_date = UtcDateTimeField(
+    meeting_date = KeptMomentField(
         required=False, allow_null=True, help_text='null or "": not known.'
     )
     is_inbox = StrictBooleanField(

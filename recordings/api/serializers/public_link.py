@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from recordings.models import PublicLink
-from speakr_site.core.api.fields import StrictBooleanField, TextField, UtcDateTimeField, utc_text
+from speakr_site.core.api.fields import KeptMomentField, StrictBooleanField, TextField, utc_text
 
 PASSWORD_MAX = 128
 
@@ -19,7 +19,7 @@ class PublicLinkBodySerializer(serializers.Serializer):
     share_notes = StrictBooleanField(
         required=False, help_text="Whether the page shows the owner's notes; at first, it does not."
     )
-    expires_at = UtcDateTimeField(
+    expires_at = KeptMomentField(
         required=False,
         allow_null=True,
         end_of_day=True,

@@ -17,12 +17,21 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
-from speakr_site.core.errors import Busy, DiskFull, SpeakrError, is_disk_full
+from speakr_site.core.errors import (
+    Busy,
+    Conflict,
+    DiskFull,
+    SpeakrError,
+    is_disk_full,
+    is_reference_gone,
+)
+from speakr_site.core.pages import CONTENT_POLICY
 
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
 BUSY_RETRY_SECONDS = 10
+GONE = "Something that this needs has just been deleted"
 INTERNAL_ERROR = "Internal server error"
 
 SENTENCES = {
@@ -43,6 +52,9 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
     elif isinstance(exc, OperationalError):
         logger.error("%s: database: %s", _place(context), exc)
         exc = Busy()
+    elif is_reference_gone(exc):
+        logger.warning("%s: %s", _place(context), exc)
+        exc = Conflict(GONE)
     if isinstance(exc, SpeakrError):
         return _speakr_error(exc)
     exc = _as_api_exception(exc)
@@ -154,28 +166,36 @@ def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith(API_PREFIX)
 
 
+def _unkept(page: HttpResponse) -> HttpResponse:
+    """As pages are that a view answers: under /s/ an address is a secret."""
+    page["Content-Security-Policy"] = CONTENT_POLICY
+    page["Cache-Control"] = "no-store"
+    page["X-Robots-Tag"] = "noindex"
+    return page
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return _error(400, "Bad request")
-    return defaults.bad_request(request, exception)
+    return _unkept(defaults.bad_request(request, exception))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return _error(403, "Permission denied")
-    return defaults.permission_denied(request, exception)
+    return _unkept(defaults.permission_denied(request, exception))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return _error(404, "Not found")
-    return defaults.page_not_found(request, exception)
+    return _unkept(defaults.page_not_found(request, exception))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if _is_api(request):
         return _error(500, INTERNAL_ERROR)
-    return defaults.server_error(request)
+    return _unkept(defaults.server_error(request))
 
 
 @csrf_exempt

@@ -13,7 +13,7 @@ from django.db.models import BigIntegerField
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from speakr_site.core.limits import SPEAKERS_MAX
+from speakr_site.core.limits import FIRST_YEAR, LAST_YEAR, SPEAKERS_MAX, may_be_kept
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 TRUE = {"true", "1", "yes"}
@@ -127,6 +127,20 @@ class UtcDateTimeField(serializers.DateTimeField):
 
     def to_representation(self, value: datetime | None) -> str | None:
         return utc_text(value)
+
+
+class KeptMomentField(UtcDateTimeField):
+    """For a column; one that is only compared with may be any moment."""
+
+    default_error_messages = {
+        "out_of_range": f"{{name}} must lie in the years {FIRST_YEAR} to {LAST_YEAR}"
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        if not may_be_kept(moment):
+            self.fail("out_of_range", name=self.field_name)
+        return moment
 
 
 class TextField(serializers.CharField):

@@ -58,8 +58,9 @@ FAULTS: list[Any] = [
     Floods(),
     Sends(b"{broken"),
     Sends(f"<html>{SECRET}</html>".encode(), "text/html"),
+    "",
+    "<think>never said",
     completion(""),
-    completion("<think>never said"),
 ]
 
 

@@ -269,7 +269,7 @@ class TestWhatItCosts:
                 assert get(user, shared, part, **query).status_code == 200
             return len(captured)
 
-        # It is looked for among one's own first, and what the viewer keeps on it is a row of theirs.
+        # It is looked for among one's own first, and what the viewer keeps is a row of theirs.
         assert queries(api(carol), "/notes") == queries(client, "/notes") + 2
         # And of the owner's folder, which they may not know, they are not told the name.
         assert queries(api(carol), "") == queries(client, "") + 2
