@@ -142,7 +142,7 @@ def _take(run: Run, step: Step, begins_at: float) -> None:
     except ModelStopped as error:
         raise TranscriptionCancelled from error
     except (ModelError, BudgetExceeded, PromptTooLongError) as error:
-        failure = failure_of(error, self.job)
+        failure = failure_of(error, run.job)
         if not failure.permanent and not run.is_last_attempt():
             raise
         run.warnings.append(f"No {step.name}: {failure.sentence}")
