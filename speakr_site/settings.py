@@ -356,5 +356,6 @@ LOGGING = {
         # A line for each request, with its address.
         "httpx2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},
+        "bm25s": {"level": "WARNING"},
     },
 }

@@ -226,7 +226,7 @@ class TestLink:
         assert use(path, NEW, first)["Location"] == DONE
         form = {"new_password1": "a third password", "new_password2": "a third password"}
         for answer in (use(path, "a third password"), second.post(waiting, form)):
-            assert "has been used, or is too old" in answer.content.decode()
+            assert "is too old, has been used" in answer.content.decode()
         alice.refresh_from_db()
         assert alice.check_password(NEW)
 
