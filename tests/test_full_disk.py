@@ -111,10 +111,15 @@ def test_a_video_whose_audio_does_not_fit_beside_it_leaves_nothing_behind(
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_cannot_grow_leaves_no_file_behind(client: APIClient, media: Path) -> None:
     with connection.cursor() as cursor:
+        # What other tests left free in it would do.
+        cursor.execute(
+            "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
+        )
+        (free,) = cursor.fetchone()
         # Not below the size that it has.
         cursor.execute("PRAGMA max_page_count = 1")
         try:
-            refused = upload(client, wav(), notes="long " * 100_000)
+            refused = upload(client, wav(), notes="x" * (free + 500_000))
         finally:
             cursor.execute("PRAGMA max_page_count = 1073741823")
     assert (refused.status_code, refused.json()) == (507, {"error": FULL})
@@ -153,7 +158,7 @@ def test_a_job_that_finds_no_room_waits_for_it_and_is_not_blamed(
     filler.unlink()
     work("gpu")
     recording.refresh_from_db()
-    assert recording.status == Recording.Status.COMPLETED
+    assert recording.current_transcript is not None
 
 
 @pytest.mark.stress

@@ -90,6 +90,7 @@ def test_the_service_s_words_and_voices_become_the_transcript(
     recording: Recording, service: Service
 ) -> None:
     work("gpu")
+    work("text")
     recording.refresh_from_db()
     assert recording.status == Recording.Status.COMPLETED, recording.error_message
     assert [
