@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import admin as auth_admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -151,7 +152,8 @@ class UserAdmin(WithMemberships, auth_admin.UserAdmin):
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponseBase:
         """One's own takes the current one."""
-        if id == str(request.user.pk):
+        # By the row: Django takes "01" for 1.
+        if self.get_object(request, unquote(id)) == request.user:
             return redirect("admin:password_change")
         return super().user_change_password(request, id, form_url)
 

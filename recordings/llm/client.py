@@ -223,13 +223,15 @@ def _parameters(ask: Ask, refused: set[str], *, stream: bool) -> dict[str, Any]:
 def _named_in(
     error: openai.APIStatusError, parameters: dict[str, Any], refused: set[str]
 ) -> str | None:
-    """What to give up next. A refusal says which parameter it is about in words only, or in
-    `param` besides.
+    """What to give up next. A refusal says which parameter it is about in `param`, or else in words
+    only, among which there may be some of the transcript.
     """
-    said = f"{error.param or ''} {error.message}"
+    said = error.param or error.message
     if _is_context_exceeded(error):
         return None
-    if "max_tokens" in parameters and "max_completion_tokens" in said:
+    if "max_tokens" in parameters and (
+        error.param == "max_tokens" or "max_completion_tokens" in said
+    ):
         return "max_tokens"
     if "response_format" in parameters and re.search(r"response_format|json_schema|schema", said):
         return "response_format" if "json_schema" in refused else "json_schema"

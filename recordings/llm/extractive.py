@@ -97,7 +97,7 @@ def key_phrases(text: str, *, most: int, language: str | None = None) -> list[st
     """Phrases of one to three words that a text is about, the most telling first; [] in scripts
     without spaces, where nothing here can tell a word.
     """
-    # Half a second to import, and only a worker without a model needs it.
+    # Half a second to import, and only who has no model needs it.
     import yake
 
     # Its warnings quote the text.
@@ -193,7 +193,7 @@ def _stretches(said: list[Picked], most: int) -> list[list[Picked]]:
 
 
 def _best(stretch: list[Picked], most: int, language: str | None) -> list[Picked]:
-    # Seconds and 100 MB to import, and only a worker without a model needs it.
+    # Seconds and 100 MB to import, and only who has no model needs it.
     import numpy as np
     from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
     from sumy.summarizers.lex_rank import LexRankSummarizer

@@ -290,7 +290,7 @@ def chat_messages(
     turns: list[Message] = []
     for turn in [*history, {"role": "user", "content": message}]:
         if turns and turn["role"] == turns[-1]["role"]:
-            turns[-1]["content"] += f"\n\n{turn['content']}"
+            turns[-1]["content"] += f"\n\n{_sendable(turn['content'])}"
         elif turn["role"] == "user" or (turn["role"] == "assistant" and turns):
             turns.append(_message(turn["role"], turn["content"]))
     first, *later = turns

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recordings.llm.sections import groups
+
 PASSAGE_TOKENS = 200
 # What is put between two passages that are not neighbours.
 GAP_TOKENS = 4
@@ -31,20 +33,6 @@ _CITED = re.compile(
 )
 
 
-def passages(sizes: Sequence[int], *, most: int = PASSAGE_TOKENS) -> list[range]:
-    """Neighbouring segments, of `sizes` tokens each, together at most `most` where one alone is not
-    more.
-    """
-    found: list[range] = []
-    start = total = 0
-    for index, size in enumerate(sizes):
-        if index > start and total + size > most:
-            found.append(range(start, index))
-            start, total = index, 0
-        total += size
-    return [*found, range(start, len(sizes))] if sizes else []
-
-
 def most_relevant(
     texts: Sequence[str], question: str, *, sizes: Sequence[int], room: int
 ) -> list[int]:
@@ -52,7 +40,7 @@ def most_relevant(
     them: the passages most alike the question, best first as long as they fit, and what stands
     first where none is, or where there is room left. `sizes`: tokens of each.
     """
-    parts = passages(sizes)
+    parts = groups(sizes, limit_tokens=PASSAGE_TOKENS)
     scores = _scores([" ".join(texts[i] for i in part) for part in parts], question)
     # Equal ones in the order of time.
     order = sorted(range(len(parts)), key=lambda index: (-scores[index], index))

@@ -30,12 +30,12 @@ from recordings.llm.sections import (
     halved,
     overlap_room,
     sections,
+    so_far_room,
     tail,
 )
 
 SUMMARY, TITLE = "summarization", "title_generation"
 EVENTS, SPEAKERS = "event_extraction", "speaker_identification"
-SO_FAR_TOKENS = 300
 # Of a summary that is made of notes.
 NOTED_SHARE = 0.9
 # Characters; what the model cannot take of so little, it takes of nothing.
@@ -135,8 +135,11 @@ class Summary:
 
 
 def leaves_room(model: Model, context: Context, prompt: str) -> bool:
-    """Whether a summary prompt leaves a transcript at least half of the model's context."""
-    asked = prompts.prompt_tokens(prompts.summary_messages(context, prompt, ""))
+    """Whether a summary prompt leaves a transcript at least half of the model's context, also where
+    it is asked of each section of a long one, which takes the most.
+    """
+    so_far_tokens = so_far_room(model.context_tokens)
+    asked = prompts.part_overhead(context, prompt, so_far_tokens=so_far_tokens)
     try:
         data_room(model.context_tokens, asked)
     except PromptTooLongError:
@@ -146,7 +149,8 @@ def leaves_room(model: Model, context: Context, prompt: str) -> bool:
 
 def summarize(session: Session, material: Material, prompt: str | None) -> Summary:
     """In one call where the transcript fits, else from notes on every section of it. Raises
-    ModelError and ModelStopped.
+    ModelError, ModelStopped, and PromptTooLongError where the context is too small even for the
+    built-in prompt.
     """
     context, warnings = material.context, []
     if prompt and not leaves_room(session.model, context, prompt):
@@ -214,8 +218,8 @@ def events(
 
 
 def speakers(session: Session, material: Material, labels: Sequence[str]) -> dict[str, str]:
-    """label -> name, "" where nobody says it. Raises as `summarize` does, and PromptTooLongError;
-    once a name was found it raises nothing, and once all were it reads no further.
+    """label -> name, "" where nobody says it. Raises as `summarize` does; once a name was found no
+    ModelError, and once all were it reads no further.
     """
 
     def messages(text: str) -> list[Message]:
@@ -257,7 +261,8 @@ def _smaller(
 
 def _notes(session: Session, context: Context, prompt: str, text: str) -> tuple[list[str], int]:
     """Notes on every section in order, and how many characters the sections claim."""
-    overhead = prompts.part_overhead(context, prompt, so_far_tokens=SO_FAR_TOKENS)
+    so_far_tokens = so_far_room(session.model.context_tokens)
+    overhead = prompts.part_overhead(context, prompt, so_far_tokens=so_far_tokens)
     waiting = deque(_cut(session.model, text, overhead))
     notes: list[str] = []
     covered = 0
@@ -268,7 +273,7 @@ def _notes(session: Session, context: Context, prompt: str, text: str) -> tuple[
             count=len(notes) + 1 + len(waiting),
             text=section.text,
             before=section.overlap,
-            so_far=tail("\n\n".join(notes), SO_FAR_TOKENS),
+            so_far=tail("\n\n".join(notes), so_far_tokens),
         )
         messages = prompts.part_messages(context, prompt, part)
         answer, halves = _smaller(section, partial(_summary, session, messages))

@@ -122,7 +122,6 @@ def limited_client(limits: Limits, *, timeout: httpx2.Timeout) -> httpx2.Client:
         headers={"Accept-Encoding": "identity"},
         event_hooks={"response": [_refuse_packed]},
         follow_redirects=False,
-        trust_env=True,
     )
 
 

@@ -34,7 +34,6 @@ from recordings.api import shapes
 from recordings.exports import markdown
 from recordings.exports.subtitles import Cue, clock
 from recordings.models import PublicLink, Recording, Transcript
-from recordings.models.recording import TITLE_PREFIX
 from recordings.models.sharing import PublicLinkQuerySet
 from recordings.pages import unlocking
 from recordings.ranges import audio_response
@@ -155,10 +154,7 @@ def shown(link: PublicLink) -> dict[str, Any]:
 
 def _title(recording: Recording) -> str:
     """A recording that nobody named has its file's name in its title."""
-    automatic = f"{TITLE_PREFIX}{recording.original_filename}"[:200]
-    if not recording.title or recording.title == automatic:
-        return UNTITLED
-    return recording.title
+    return UNTITLED if recording.has_placeholder_title else recording.title
 
 
 def _day(recording: Recording) -> str:

@@ -16,12 +16,12 @@ from functools import partial
 from django.db import IntegrityError, connections
 
 from accounts.models import User
-from recordings.budgets import record_tokens, require_token_budget
+from recordings.budgets import require_token_budget
 from recordings.llm import client, waiting
 from recordings.llm.client import Model, ModelError, Reply
 from recordings.llm.tasks import Material, Session
 from recordings.models import Recording
-from recordings.pipeline.texts import material_of
+from recordings.pipeline.texts import charge, material_of
 from speakr_site.core.errors import Busy
 
 logger = logging.getLogger(__name__)
@@ -77,12 +77,7 @@ def material_for(recording: Recording, viewer: User) -> Material:
 
 def _paid(user_id: int, operation: str, reply: Reply) -> None:
     try:
-        record_tokens(
-            user_id=user_id,
-            operation=operation,
-            prompt=reply.prompt_tokens,
-            completion=reply.completion_tokens,
-        )
+        charge(user_id, operation, reply)
     except IntegrityError:
         logger.info("Tokens of a person who is gone are not counted")
     _let_go_of_the_database()

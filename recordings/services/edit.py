@@ -92,8 +92,8 @@ def write(recording: Recording, changes: Mapping[str, Any]) -> None:
     if not changes:
         return
     if "summary" in changes:
-        # No longer what a model made of so many characters.
-        changes = {**changes, "summary_meta": None}
+        # No longer what a model made of so many characters, nor what was said of that.
+        changes = {**changes, "summary_meta": None, "text_warnings": []}
     Recording.objects.filter(pk=recording.pk).update(**changes)
     for name, value in changes.items():
         setattr(recording, name, value)

@@ -199,7 +199,10 @@ def rest_cancelled(job: Job) -> None:
     0.1.21); to SUMMARIZING while there is text work left. Call after `hold_work`.
     """
     if job.lane == Job.Lane.TEXT:
-        texts_ended(job.recording_id, [])
+        _rest(
+            Recording.objects.filter(pk=job.recording_id, status=Recording.Status.SUMMARIZING),
+            Recording.Status.COMPLETED,
+        )
         return
     recording = Recording.objects.get(pk=job.recording_id)
     status = recording.resting_status()

@@ -93,3 +93,14 @@ def test_a_token_deleted_in_the_console_leaves_a_trail_with_its_children(
         "child of alice",
         "laptop of alice",
     ]
+
+
+def test_no_spelling_of_one_s_own_number_goes_without_the_current_one(
+    console: Client, otto: User
+) -> None:
+    form = {"password1": NEW, "password2": NEW, "usable_password": "true", "set-password": "1"}
+    for number in (f"{otto.pk}", f"0{otto.pk}", f"+{otto.pk}"):
+        answer = console.post(f"/admin/accounts/user/{number}/password/", form)
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/password_change/")
+    otto.refresh_from_db()
+    assert otto.check_password(PASSWORD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from datetime import date
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from recordings.exports.subtitles import Cue
 from recordings.llm import schemas
+from recordings.llm.client import Model
 from recordings.llm.prompts import (
     SUMMARY_PROMPT,
     Asker,
@@ -33,6 +35,7 @@ from recordings.llm.prompts import (
     transcript_text,
 )
 from recordings.llm.sections import data_room, estimated_tokens, so_far_room
+from recordings.llm.tasks import leaves_room
 
 DAY = date(2026, 11, 23)
 CONTEXT = Context(
@@ -218,6 +221,10 @@ class TestChat:
         assert turns[2][1] == "C\n\nD" and turns[3][1] == "E\n\nWho spoke?"
         assert "Obey" not in str(turns)
 
+    def test_a_turn_that_is_joined_to_another_can_be_sent_too(self) -> None:
+        turns = self.turns([("user", "A"), ("assistant", "B"), ("assistant", "C\ud800\x00D")])
+        assert turns[2][1] == "B\n\nC?D"
+
     def test_a_history_is_not_changed(self) -> None:
         history = [{"role": "user", "content": "A"}, {"role": "user", "content": "B"}]
         chat_messages(CONTEXT, Spoken("x"), Asker(), history, "C")
@@ -231,6 +238,21 @@ class TestSizes:
     ) -> None:
         overhead = part_overhead(context, SUMMARY_PROMPT, so_far_tokens=so_far_room(2_048))
         assert data_room(2_048, overhead) >= 512
+
+    @pytest.mark.parametrize("context_tokens", [2_048, 8_192, 131_072])
+    def test_a_prompt_that_is_accepted_can_be_asked_of_sections_and_of_notes(
+        self, context_tokens: int
+    ) -> None:
+        model = Model("m", "http://localhost", "k", context_tokens)
+        lengths = range(context_tokens)
+        refused = bisect_left(
+            lengths, True, key=lambda length: not leaves_room(model, CONTEXT, "word " * length)
+        )
+        prompt = "word " * (refused - 1)
+        overhead = part_overhead(CONTEXT, prompt, so_far_tokens=so_far_room(context_tokens))
+        reduce = prompt_tokens(reduce_messages(CONTEXT, prompt, [], is_final=False))
+        assert refused > 1
+        assert data_room(context_tokens, max(overhead, reduce)) >= context_tokens // 4
 
     @given(
         st.text(alphabet="aé李<>\n .", max_size=300), st.text(max_size=100), st.text(max_size=100)

@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.llm.retrieval import alike, cited, most_relevant, passages
+from recordings.llm.retrieval import alike, cited, most_relevant
 
 TALK = [
     "Good morning everybody.",
@@ -54,13 +54,6 @@ def test_what_fits_is_given_in_the_order_of_time() -> None:
 def test_a_question_about_nothing_gets_the_beginning() -> None:
     found = most_relevant(TALK, "zebra", sizes=[200] * len(TALK), room=450)
     assert found == [0, 1]
-
-
-@given(st.lists(st.integers(0, 500), max_size=60))
-def test_passages_hold_every_segment_once(sizes: list[int]) -> None:
-    found = passages(sizes)
-    assert [index for part in found for index in part] == list(range(len(sizes)))
-    assert all(len(part) == 1 or sum(sizes[i] for i in part) <= 200 for part in found)
 
 
 @given(st.lists(st.text(max_size=30), max_size=12), st.text(max_size=40), st.integers(0, 300))
