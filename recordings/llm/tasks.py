@@ -198,7 +198,7 @@ def events(
     session: Session, material: Material, *, reference: date, zone: ZoneInfo
 ) -> tuple[list[replies.EventDraft], int]:
     """The dates in the whole transcript, and how many answers made no sense. Raises as `summarize`
-    does.
+    does, and ModelError where none did: that is no word on there being no dates.
     """
 
     def messages(text: str) -> list[Message]:
@@ -214,6 +214,8 @@ def events(
         else:
             unreadable += 1
     drafts, skipped = replies.events_of({"events": rows}, zone=zone, reference=reference)
+    if skipped + unreadable and not drafts:
+        raise ModelError("The language model's events cannot be read.", code="model_unreadable")
     return drafts, skipped + unreadable
 
 
