@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -111,17 +112,18 @@ def test_a_video_whose_audio_does_not_fit_beside_it_leaves_nothing_behind(
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_cannot_grow_leaves_no_file_behind(client: APIClient, media: Path) -> None:
     with connection.cursor() as cursor:
-        # What other tests left free in it would do.
-        cursor.execute(
-            "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
-        )
-        (free,) = cursor.fetchone()
-        # Not below the size that it has.
+        cursor.execute("CREATE TABLE filler (data)")
+        # Not below the size that it has; what other tests left free in it is filled up.
         cursor.execute("PRAGMA max_page_count = 1")
         try:
-            refused = upload(client, wav(), notes="x" * (free + 500_000))
+            for size in (1_000_000, 1000):
+                with suppress(OperationalError):
+                    while True:
+                        cursor.execute(f"INSERT INTO filler VALUES (zeroblob({size}))")
+            refused = upload(client, wav(), notes="long " * 100_000)
         finally:
             cursor.execute("PRAGMA max_page_count = 1073741823")
+            cursor.execute("DROP TABLE filler")
     assert (refused.status_code, refused.json()) == (507, {"error": FULL})
     assert not Recording.objects.exists()
     assert files(media) == []

@@ -330,7 +330,9 @@ class TestFailures:
         transcribed_again(talk)
 
         def refuses_summaries(request: dict[str, Any]) -> Any:
-            return Refuses(401) if len(model_server.requests) == 1 else "Opening the Bridge"
+            if len(model_server.requests) == 1:
+                return Refuses(401)
+            return '{"events": []}' if "response_format" in request else "Opening the Bridge"
 
         model_server.answers = [refuses_summaries]
         done = finish(talk)
