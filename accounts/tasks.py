@@ -1,4 +1,4 @@
-"""What a bell of the lane `speakr`, and the clock each minute, run."""
+"""What the bell `mail`, and the clock each minute, run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from speakr_site.core.queue import ring, stopping
 MAIL_SECONDS = 20
 
 
-def work(lane: str) -> None:
+def work(bell: str) -> None:
     """Sends the mails that are due; ends before django-q2 would end it, and rings for the rest."""
     deadline = time.monotonic() + MAIL_SECONDS
     if answer_requests(should_stop=lambda: stopping() or time.monotonic() > deadline):
-        ring(lane)
+        ring(bell)

@@ -1,1 +1,0 @@
-"""Who is told: webhooks and their deliveries. Nothing of it works yet."""

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -73,6 +74,36 @@ def zone(name: str, default: str) -> str:
 def items(name: str, default: str = "") -> list[str]:
     """A comma-separated list; blanks are dropped."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def integers(name: str, default: str) -> list[int]:
+    """A comma-separated list of whole numbers of 0 or more, at least one."""
+    try:
+        numbers = [int(item) for item in items(name, default)]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0:
+        raise ImproperlyConfigured(
+            f"{name} must be whole numbers with commas between them, such as {default}."
+        )
+    return numbers
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of address ranges, such as 192.168.1.0/24."""
+    try:
+        return [ip_network(item) for item in items(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from None
+
+
+def pattern(name: str) -> re.Pattern[str] | None:
+    """A regular expression; None when it is not given."""
+    value = text(name)
+    try:
+        return re.compile(value, re.IGNORECASE) if value else None
+    except re.error as error:
+        raise ImproperlyConfigured(f"{name} is no regular expression: {error}.") from None
 
 
 def rate(name: str, default: str) -> tuple[int, int]:

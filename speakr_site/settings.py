@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "organizing",
     "speakers",
+    "hooks",
     "recordings",
 ]
 
@@ -251,6 +252,22 @@ if PUBLIC_URL and not PUBLIC_URL.startswith(("http://", "https://")):
 # Of a link in a mail, in seconds.
 PASSWORD_RESET_TIMEOUT = 3600
 
+# Webhooks: names as existing deployments set them
+WEBHOOK_GLOBAL_ENABLED = env.flag("WEBHOOK_GLOBAL_ENABLED", default=True)
+WEBHOOK_MAX_PER_USER = env.integer("WEBHOOK_MAX_PER_USER", 10, minimum=1)
+# Of one attempt, in seconds; the lane ends what takes a minute.
+WEBHOOK_DELIVERY_TIMEOUT_SECONDS = env.integer(
+    "WEBHOOK_DELIVERY_TIMEOUT_SECONDS", 10, minimum=1, maximum=30
+)
+WEBHOOK_MAX_ATTEMPTS = env.integer("WEBHOOK_MAX_ATTEMPTS", 5, minimum=1, maximum=100)
+# Seconds before each attempt; the last one counts for all that follow.
+WEBHOOK_RETRY_DELAYS = env.integers("WEBHOOK_RETRY_DELAYS", "0,30,120,600,3600")
+WEBHOOK_AUTOPAUSE_FAILURES = env.integer("WEBHOOK_AUTOPAUSE_FAILURES", 10, minimum=1)
+WEBHOOK_DELIVERY_RETENTION_DAYS = env.integer("WEBHOOK_DELIVERY_RETENTION_DAYS", 30, minimum=1)
+# Receivers in private networks: hosts by a pattern that matches the whole name, or address ranges.
+WEBHOOK_INTRANET_HOST_ALLOWLIST = env.pattern("WEBHOOK_INTRANET_HOST_ALLOWLIST")
+WEBHOOK_ALLOWED_PRIVATE_CIDRS = env.networks("WEBHOOK_ALLOWED_PRIVATE_CIDRS")
+
 # Mail
 EMAIL_HOST = env.text("SMTP_HOST")
 EMAIL_PORT = env.integer("SMTP_PORT", 587, minimum=1, maximum=65535)
@@ -309,11 +326,13 @@ Q_CLUSTER = {
         },
     },
 }
-# What a bell runs. Dotted paths, so that services can ring without importing tasks.
-LANE_TASKS = {
-    "gpu": "recordings.tasks.work",
-    "text": "recordings.tasks.work",
-    "speakr": "accounts.tasks.work",
+# Bell: what it runs and in which lane. Dotted paths, so that services can ring without importing
+# tasks.
+BELLS = {
+    "gpu": ("recordings.tasks.work", "gpu"),
+    "text": ("recordings.tasks.work", "text"),
+    "mail": ("accounts.tasks.work", "speakr"),
+    "deliveries": ("hooks.tasks.work", "speakr"),
 }
 # name: (function, arguments, lane, minutes between two runs)
 SCHEDULES = {
@@ -321,7 +340,8 @@ SCHEDULES = {
     "canary gpu": ("speakr_site.core.queue.stamp", ("gpu",), "gpu", 1),
     "canary text": ("speakr_site.core.queue.stamp", ("text",), "text", 1),
     "sweep": ("recordings.tasks.sweep", (), "speakr", 1),
-    "mail": ("accounts.tasks.work", ("speakr",), "speakr", 1),
+    "mail": ("accounts.tasks.work", ("mail",), "speakr", 1),
+    "deliveries": ("hooks.tasks.sweep", (), "speakr", 1),
     "sweep orphans": ("recordings.tasks.sweep_orphans", (), "speakr", 60),
     "retention": ("recordings.tasks.retain", (), "speakr", 15),
 }

@@ -28,7 +28,7 @@ from speakr_site.core.queue import ring
 
 logger = logging.getLogger(__name__)
 
-LANE = "speakr"
+BELL = "mail"
 MAX_WAITING = 1000
 MAIL_EVERY = timedelta(minutes=1)
 GIVE_UP_AFTER = timedelta(hours=1)
@@ -61,7 +61,7 @@ def request_reset(*, address: str) -> None:
     if ResetRequest.objects.count() >= MAX_WAITING:
         raise Busy
     ResetRequest.objects.create(address=address)
-    ring(LANE)
+    ring(BELL)
 
 
 def answer_requests(*, should_stop: Callable[[], bool]) -> bool:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Min
 from django.utils import timezone
+from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.exceptions import TimeoutException
 from django_q.models import OrmQ, Schedule
@@ -33,18 +34,39 @@ BELLS_AT_ONCE = 10
 _stopping = multiprocessing.get_context("fork").Event()
 
 
-def ring(lane: str) -> None:
-    """Tells a lane's cluster, once the surrounding transaction commits, that there is work.
+class _LaterBroker(ORM):
+    """Its messages are locked, as if somebody were at work on them, until the moment comes."""
+
+    moment: datetime
+
+    def enqueue(self, task: str) -> int:
+        message = OrmQ.objects.create(key=self.list_key, payload=task, lock=self.moment)
+        return message.pk
+
+
+def ring(bell: str) -> None:
+    """Tells a bell's lane, once the surrounding transaction commits, that there is work.
 
     Never fails: what was committed must not look as if it had not been, and the sweep rings again.
     """
+    function, lane = settings.BELLS[bell]
+    transaction.on_commit(lambda: async_task(function, bell, cluster=lane, save=False), robust=True)
+
+
+def ring_at(bell: str, moment: datetime) -> None:
+    """As `ring`, at a moment to come."""
+    function, lane = settings.BELLS[bell]
+    broker = _LaterBroker(list_key=lane)
+    broker.moment = moment
     transaction.on_commit(
-        lambda: async_task(settings.LANE_TASKS[lane], lane, cluster=lane, save=False), robust=True
+        lambda: async_task(function, bell, broker=broker, cluster=lane, save=False), robust=True
     )
 
 
 def ring_missing(lane: str, *, waiting: int) -> None:
-    """Makes sure that a lane with waiting work has messages nobody took yet; a few at a time."""
+    """Makes sure that a lane with waiting work, whose bell has its name, has messages nobody took
+    yet; a few at a time.
+    """
     pending = OrmQ.objects.filter(key=lane, lock__lte=timezone.now()).count()
     for _ in range(min(waiting, BELLS_AT_ONCE) - pending):
         ring(lane)

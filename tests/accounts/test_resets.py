@@ -179,10 +179,10 @@ class TestMail:
 
     def test_the_bell_and_the_clock_run_it(self, alice: User, office: PostOffice) -> None:
         request_reset(address="alice")
-        tasks.work("speakr")
+        tasks.work("mail")
         assert len(office.mails) == 1
-        assert django_settings.LANE_TASKS["speakr"] == "accounts.tasks.work"
-        assert ("accounts.tasks.work", ("speakr",), "speakr", 1) in (
+        assert django_settings.BELLS["mail"] == ("accounts.tasks.work", "speakr")
+        assert ("accounts.tasks.work", ("mail",), "speakr", 1) in (
             django_settings.SCHEDULES.values()
         )
 
@@ -192,7 +192,7 @@ class TestMail:
         request_reset(address="alice")
         monkeypatch.setattr(tasks, "MAIL_SECONDS", -1)
         with django_capture_on_commit_callbacks(execute=True):
-            tasks.work("speakr")
+            tasks.work("mail")
         assert ResetRequest.objects.count() == 1
         assert OrmQ.objects.count() == 1
 
