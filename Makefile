@@ -18,11 +18,11 @@ demo: $(VENV)/.installed  ## Start everything, transcribe FILE (default samples/
 run: $(VENV)/.installed  ## Server and clusters until Ctrl-C; the first time it prints login and token
 	@exec $(BIN)/python -m speakr_site.start all
 
-test: $(VENV)/.installed-dev chromium  ## The test suite, on SQLite and on a real PostgreSQL at the same time
+test: $(VENV)/.installed-dev chromium  ## All tests on SQLite; at the same time those of the database on a real PostgreSQL
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
-	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not stress" >"$$log" 2>&1 & postgresql=$$!; \
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "database and not stress" >"$$log" 2>&1 & postgresql=$$!; \
 	$(BIN)/python -m pytest -q -m "not stress"; sqlite=$$?; \
-	wait $$postgresql; status=$$?; echo "The same on PostgreSQL:"; cat "$$log"; \
+	wait $$postgresql; status=$$?; echo "On PostgreSQL:"; cat "$$log"; \
 	exit $$((sqlite || status))
 
 stress: $(VENV)/.installed-dev  ## Kill, flood and fill disks for some minutes, with real processes

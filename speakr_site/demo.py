@@ -43,6 +43,44 @@ class DemoError(Exception):
     """A sentence for the person at the terminal."""
 
 
+class Stop:
+    """What Ctrl-C and SIGTERM ask for: SystemExit, there and then. One that comes while `held`, or
+    that is lost (Python reports what a fork hook or a finalizer raises, and goes on), ends the demo
+    at the next `check`.
+    """
+
+    def __init__(self) -> None:
+        self.held = False
+        self._status = 0
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # What was started with `&` or nohup stays deaf.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
+
+    def check(self) -> None:
+        if self._status:
+            self._leave()
+
+    def ignore(self) -> None:
+        """From now on: pressed once more, Ctrl-C would leave things half stopped."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self._status = 128 + number
+        if not self.held:
+            self._leave()
+
+    def _leave(self) -> NoReturn:
+        self.ignore()
+        sys.exit(self._status)
+
+
+stop = Stop()
+
+
 class Client:
     """The few calls of the API that a client needs from a file to its transcript."""
 
@@ -141,6 +179,7 @@ def main(arguments: list[str]) -> None:
         show(client.segments(recording), warnings)
         show_texts(client.summary(recording), client.events(recording))
         show_next(login, token, recording)
+        stop.check()
 
 
 def manage(*arguments: str) -> str:
@@ -158,6 +197,7 @@ def manage(*arguments: str) -> str:
 def running(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Web server and clusters, ended on the way out, whatever the reason."""
     command, environment = supervisor(data_dir)
+    stop.held = True
     server = subprocess.Popen(
         command,
         env=environment,
@@ -168,8 +208,11 @@ def running(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
         preexec_fn=die_with_parent,
     )
     try:
+        stop.held = False
+        stop.check()
         yield server
     finally:
+        stop.ignore()
         with console.status("Stopping what was started"):
             server.terminate()
             try:
@@ -181,6 +224,7 @@ def running(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
 def wait_until_up(client: Client, server: subprocess.Popen[bytes], data_dir: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not client.answers():
+        stop.check()
         if server.poll() is not None or time.monotonic() > deadline:
             log = data_dir / "logs" / "web.log"
             lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
@@ -202,6 +246,7 @@ def follow(client: Client, recording: int) -> list[str]:
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("waiting", total=1, eta="")
         while True:
+            stop.check()
             status = client.status(recording)
             eta = status.get("eta_seconds")
             progress.update(
@@ -273,15 +318,9 @@ def show_next(login: dict[str, str], token: str, recording: int) -> None:
         console.print(line, markup=False)
 
 
-def _on_terminate(*_: object) -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _on_terminate)
+    stop.listen()
     try:
         main(sys.argv[1:])
     except (DemoError, ImproperlyConfigured) as problem:
         sys.exit(str(problem))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)

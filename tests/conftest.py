@@ -6,13 +6,14 @@ server.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.models import Group, Membership, User
 
@@ -22,6 +23,31 @@ Api = Callable[[User | None], APIClient]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_AUDIO = REPOSITORY.parent / "shared" / "audio"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before `-m` chooses."""
+    for item in items:
+        if may_differ_by_database(item):
+            item.add_marker("database")
+
+
+def may_differ_by_database(item: pytest.Item) -> bool:
+    """Whether a test can reach the database that TEST_DATABASE names: with the permission of
+    pytest-django, which refuses it to all others, or by the real processes of tests/instance.py.
+    What a browser makes of a page is the same on each.
+    """
+    if "browser_page" in item.fixturenames:
+        return False
+    return (
+        item.get_closest_marker("django_db") is not None
+        or not {"db", "transactional_db", "live_server"}.isdisjoint(item.fixturenames)
+        or any(
+            getattr(value, "__module__", None) == "tests.instance"
+            for value in vars(item.module).values()
+        )
+    )
 
 
 def make_user(name: str, *, is_admin: bool = False) -> User:
@@ -39,6 +65,23 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_found_once() -> Iterator[None]:
+    """Each test client builds the middleware anew, which would look at every static file again."""
+    find = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def find_once(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files = found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,12 @@ import atexit
 import logging
 import os
 import shutil
+import signal
 import tempfile
+
+# A shell makes what it starts with `&` deaf to Ctrl-C (POSIX, asynchronous lists), and all that the
+# tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA_DIR = tempfile.mkdtemp(prefix="speakr-tests-")
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,19 @@ DEMO_SECONDS = 240
 
 
 def begin(
-    data_dir: Path, recording: str, *, port: int = 0, **environment: str
+    data_dir: Path,
+    recording: str,
+    *,
+    port: int = 0,
+    program: tuple[str, str] = ("-m", "speakr_site.demo"),
+    **environment: str,
 ) -> subprocess.Popen[str]:
     if not port:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     return subprocess.Popen(
-        [sys.executable, "-m", "speakr_site.demo", recording],
+        [sys.executable, *program, recording],
         cwd=REPOSITORY,
         env={
             **os.environ,
@@ -88,14 +94,39 @@ def test_a_file_that_is_no_recording_is_refused_with_the_servers_sentence(tmp_pa
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
+def test_ctrl_c_pressed_again_and_again_stops_everything_in_order(tmp_path: Path) -> None:
     demo = begin(tmp_path, "samples/meeting.flac")
     assert "The first login: user admin, password " in demo.stdout.readline()
     assert "Uploading" in demo.stdout.readline()
-    demo.send_signal(signal.SIGINT)
+    while demo.poll() is None:
+        demo.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            demo.wait(0.2)
     _, complaint = finish(demo)
-    assert demo.returncode == 128 + signal.SIGINT
-    assert "Traceback" not in complaint
+    assert (demo.returncode, complaint) == (128 + signal.SIGINT, "")
+    assert not still_running(tmp_path)
+    assert not (tmp_path / "supervisord.pid").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_fork_of_the_server_is_not_lost(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Python goes on after what is raised in a fork hook; logging has one."""
+    demo = begin(
+        tmp_path,
+        "samples/meeting.flac",
+        program=(
+            "-c",
+            "import os, runpy\n"
+            f"os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), {number:d}))\n"
+            "runpy.run_module('speakr_site.demo', run_name='__main__')",
+        ),
+    )
+    printed, complaint = finish(demo)
+    assert (demo.returncode, complaint) == (128 + number, "")
+    assert "Uploading" not in printed
     assert not still_running(tmp_path)
 
 
