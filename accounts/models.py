@@ -32,6 +32,20 @@ TOKEN_MAX_DAYS = 36_500
 LAST_USED_PRECISION = timedelta(minutes=1)
 ADDRESS_LENGTH = 120
 EMAIL_TAKEN = "A user with that e-mail exists already."
+# The columns that are `preferences` on the wire, and on their page.
+PREFERENCES = (
+    "ui_language",
+    "timezone",
+    "transcription_language",
+    "output_language",
+    "extract_events",
+    "auto_speaker_labelling",
+    "auto_speaker_labelling_threshold",
+    "auto_summarization",
+    "show_timestamps_simple_view",
+    "editor_autosave",
+    "diarize",
+)
 
 
 class PeopleManager(UserManager):

@@ -20,12 +20,12 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.models import Group, Membership, User
+from accounts.services.templates import Templates
 from organizing.models import KEEP_FOR_EVER, Folder, NamingTemplate, Shelf, Tag
 from organizing.naming import named
 from organizing.querysets import NamingTemplateQuerySet
 from speakr_site.core.audit import record_audit
 from speakr_site.core.errors import (
-    Conflict,
     FeatureDisabled,
     InvalidInput,
     NotAllowed,
@@ -41,16 +41,10 @@ FOLDER_TAKEN = "Folder with this name already exists"
 FOLDER_TAKEN_IN_GROUP = "A folder with this name already exists for this group"
 ANOTHER_FOLDER = "Another folder with this name already exists"
 
-TEMPLATE_NOT_FOUND = "Naming template not found"
-NOT_FOUND = {
-    Tag: "Tag not found",
-    Folder: "Folder not found",
-    NamingTemplate: TEMPLATE_NOT_FOUND,
-}
-TEMPLATES_MAX = 100
-# Where a preview has nothing that was said.
-EXAMPLE_TITLE = "What was talked about"
-TOO_MANY_TEMPLATES = f"A person may have at most {TEMPLATES_MAX} naming templates"
+NOT_FOUND = {Tag: "Tag not found", Folder: "Folder not found"}
+# Where a preview has no file, and nothing that was said.
+EXAMPLE_FILENAME, EXAMPLE_TITLE = "2026-03-02 Acme kick-off.mp3", "What was talked about"
+naming_templates = Templates(NamingTemplate)
 # A person has nobody to share with: there the flags stay as new ones are, for a group to come.
 FLAGS = {"auto_share_on_apply": True, "share_with_group_lead": True}
 
@@ -127,50 +121,19 @@ def delete_folder(*, folder: Folder, by: User) -> None:
 
 
 def previewed(
-    *, user: User, template: str, filename: str, pattern: str | None = None
+    *, user: User, template: str, filename: str | None = None, pattern: str | None = None
 ) -> str | None:
-    """What a recording of `user`'s that came now, as a file of this name, would be called."""
+    """What a recording of `user`'s that came now, as a file of this name, would be called. Without
+    a name, one of an example.
+    """
     zone = ZoneInfo(user.timezone or settings.TIME_ZONE)
     return named(
         template,
         pattern=pattern,
-        filename=filename,
+        filename=filename or EXAMPLE_FILENAME,
         moment=timezone.now().astimezone(zone),
         ai_title=lambda: EXAMPLE_TITLE,
     )
-
-
-@transaction.atomic
-def create_template(*, owner: User, values: Mapping[str, Any]) -> NamingTemplate:
-    """`values`: columns, already validated. A default takes the place of the earlier one. Raises
-    Conflict for one template too many.
-    """
-    _hold_templates(owner.pk)
-    if NamingTemplate.objects.filter(owner=owner).count() >= TEMPLATES_MAX:
-        raise Conflict(TOO_MANY_TEMPLATES)
-    _make_room_for_a_default(owner.pk, values)
-    return NamingTemplate.objects.create(owner=owner, **values)
-
-
-@transaction.atomic
-def update_template(*, template: NamingTemplate, changes: Mapping[str, Any]) -> NamingTemplate:
-    """The template as it is then. Writes the given columns, as `create_template`. Raises NotFound
-    for a template that is gone.
-    """
-    _hold_templates(template.owner_id)
-    rows = NamingTemplate.objects.filter(pk=template.pk)
-    if changes:
-        _make_room_for_a_default(template.owner_id, changes)
-        rows.update(**changes, updated_at=timezone.now())
-    changed = rows.first()
-    if changed is None:
-        raise NotFound(TEMPLATE_NOT_FOUND)
-    return changed
-
-
-def delete_template(*, template: NamingTemplate) -> None:
-    """Tags and folders that named it name none then. Raises NotFound as `update_template` does."""
-    _delete(NamingTemplate.objects.all(), template.pk)
 
 
 def store_as_operator(*, shelf: Tag | Folder, by: User) -> None:
@@ -250,7 +213,7 @@ def _hold_template(template_id: int | None, among: NamingTemplateQuerySet) -> No
         return
     # Against a deletion: PostgreSQL would refuse the later of the two at its end.
     if not among.select_for_update(no_key=True).filter(pk=template_id).values_list("pk"):
-        raise NotFound(TEMPLATE_NOT_FOUND)
+        raise NotFound(f"{naming_templates.kind} not found")
 
 
 def _noted_if_lowered(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,26 +267,11 @@ def _let_strangers_go(folder: Folder, place: Mapping[str, int | None]) -> None:
 @transaction.atomic
 def _delete(rows: models.QuerySet, pk: int) -> None:
     # Locked first: PostgreSQL would refuse the deletion at its end for a recording that was filed
-    # here meanwhile, or a folder that came to name the template. SQLite has one writer at a time
-    # anyway.
+    # here meanwhile. SQLite has one writer at a time anyway.
     row: models.Model | None = rows.select_for_update().filter(pk=pk).first()
     if row is None:
         raise NotFound(NOT_FOUND[rows.model])
     row.delete()
-
-
-def _hold_templates(owner_id: int) -> None:
-    """Until the transaction ends, nobody else makes or changes this person's templates. Otherwise
-    of two new defaults the database would refuse one. One query.
-    """
-    # Without the key, so that uploads need not wait.
-    list(User.objects.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk"))
-
-
-def _make_room_for_a_default(owner_id: int, values: Mapping[str, Any]) -> None:
-    if values.get("is_default"):
-        earlier = NamingTemplate.objects.filter(owner=owner_id, is_default=True)
-        earlier.update(is_default=False, updated_at=timezone.now())
 
 
 def _put_on_record(action: str, shelf: Tag | Folder, by: User) -> None:

@@ -19,8 +19,8 @@ from accounts.models import User
 from accounts.services import delete_people, protected_by, store_as_operator
 
 GOES_ALONG = (
-    "memberships, tokens, tags, folders, speakers, templates, usage and what others shared with "
-    "them go too; work that they asked for on recordings of others ends"
+    "memberships, tokens, webhooks, tags, folders, speakers, templates, usage and what others "
+    "shared with them go too; work that they asked for on recordings of others ends"
 )
 
 

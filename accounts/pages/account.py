@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 
 from accounts.models import Membership, User
 from accounts.services import remove_member, update_profile
-from speakr_site.core.pages import ConfirmPage, FormPage
+from speakr_site.core.pages import ConfirmPage, EditPage
 
 
 class ProfileForm(forms.ModelForm):
@@ -21,21 +21,26 @@ class ProfileForm(forms.ModelForm):
         help_texts = {"name": "What to call you; without it, your user name."}
 
 
-class ProfilePage(FormPage):
+class OwnPage(EditPage):
+    """Some columns of the person who is logged in."""
+
+    @property
+    def row(self) -> User:
+        return self.request.user
+
+    def save(self, form: forms.ModelForm) -> None:
+        update_profile(user=self.row, changes=form.cleaned_data)
+
+
+class ProfilePage(OwnPage):
     form_class = ProfileForm
     template_name = "pages/account/profile.html"
     success_url = reverse_lazy("account")
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "instance": self.request.user}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         memberships = Membership.objects.filter(user=self.request.user).select_related("group")
         memberships = memberships.order_by("group__name")
         return super().get_context_data(memberships=memberships, **kwargs)
-
-    def save(self, form: ProfileForm) -> None:
-        update_profile(user=self.request.user, changes=form.cleaned_data)
 
 
 class LeaveGroupPage(ConfirmPage):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.conf import settings
 from django.urls import reverse_lazy
 
-from accounts.models import User
-from accounts.services import update_profile
+from accounts.models import PREFERENCES, User
+from accounts.pages.account import OwnPage
 from accounts.validators import timezones
 from speakr_site.core.languages import NAMES
-from speakr_site.core.pages import FormPage
 
 
 def _timezone_choices() -> list[tuple[str, str]]:
@@ -44,19 +41,7 @@ class PreferencesForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = [
-            "ui_language",
-            "timezone",
-            "transcription_language",
-            "output_language",
-            "extract_events",
-            "auto_speaker_labelling",
-            "auto_speaker_labelling_threshold",
-            "auto_summarization",
-            "show_timestamps_simple_view",
-            "editor_autosave",
-            "diarize",
-        ]
+        fields = PREFERENCES
         labels = {
             "ui_language": "Language of apps",
             "output_language": "Language of titles and summaries",
@@ -93,13 +78,7 @@ class PreferencesForm(forms.ModelForm):
         }
 
 
-class PreferencesPage(FormPage):
+class PreferencesPage(OwnPage):
     form_class = PreferencesForm
     template_name = "pages/account/preferences.html"
     success_url = reverse_lazy("account-preferences")
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "instance": self.request.user}
-
-    def save(self, form: PreferencesForm) -> None:
-        update_profile(user=self.request.user, changes=form.cleaned_data)

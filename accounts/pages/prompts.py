@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.urls import reverse_lazy
 
 from accounts.models import User
-from accounts.services import update_profile
+from accounts.pages.account import OwnPage
 from speakr_site.core.forms import LinesField
 from speakr_site.core.limits import HINTS_MAX_LENGTH
-from speakr_site.core.pages import FormPage
 
 
 class PromptsForm(forms.ModelForm):
@@ -36,13 +33,7 @@ class PromptsForm(forms.ModelForm):
         fields = ["transcription_hotwords", "transcription_initial_prompt", "summary_prompt"]
 
 
-class PromptsPage(FormPage):
+class PromptsPage(OwnPage):
     form_class = PromptsForm
     template_name = "pages/account/prompts.html"
     success_url = reverse_lazy("account-prompts")
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "instance": self.request.user}
-
-    def save(self, form: PromptsForm) -> None:
-        update_profile(user=self.request.user, changes=form.cleaned_data)

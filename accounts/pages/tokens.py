@@ -4,22 +4,20 @@ else: not in an address, a session or a message.
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.core.cache import cache
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from accounts.models import TOKEN_MAX_DAYS, TOKEN_NAME, ApiToken, digest
+from accounts.models import TOKEN_MAX_DAYS, TOKEN_NAME, ApiToken
 from accounts.services import issue_token, rename_token, revoke_token
-from speakr_site.core.pages import ConfirmPage, FormPage
+from speakr_site.core.once import NonceField, OncePage
+from speakr_site.core.pages import ConfirmPage, EditPage
 
 NEVER, ON_A_DAY = "never", "day"
 EXPIRIES = {
@@ -32,7 +30,6 @@ EXPIRIES = {
 PASSED = "Choose a day from today on."
 TOO_FAR = f"Choose a day within the next {TOKEN_MAX_DAYS} days."
 SENT_AGAIN = "This form was sent before, and its token is in the list. Its secret was shown then."
-REMEMBERED_SECONDS = 24 * 60 * 60
 
 
 class TokenForm(forms.ModelForm):
@@ -43,10 +40,7 @@ class TokenForm(forms.ModelForm):
         label="Last day",
         help_text="Only with “On a day of your choice”.",
     )
-    # Of this form as it was shown: sent twice, it makes one token.
-    nonce = forms.CharField(
-        required=False, initial=lambda: secrets.token_urlsafe(16), widget=forms.HiddenInput
-    )
+    nonce = NonceField()
 
     class Meta:
         model = ApiToken
@@ -83,20 +77,15 @@ class TokenForm(forms.ModelForm):
         return None
 
 
-class TokensPage(FormPage):
+class TokensPage(OncePage):
     form_class = TokenForm
     template_name = "pages/account/tokens.html"
     success_url = reverse_lazy("account-tokens")
+    sent_again = SENT_AGAIN
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         tokens = ApiToken.objects.visible_to(self.request.user)
         return super().get_context_data(tokens=tokens, now=timezone.now(), **kwargs)
-
-    def form_valid(self, form: TokenForm) -> HttpResponse:
-        if _was_sent(form.cleaned_data["nonce"]):
-            messages.warning(self.request, SENT_AGAIN)
-            return redirect(self.get_success_url())
-        return super().form_valid(form)
 
     def save(self, form: TokenForm) -> None:
         self.made = issue_token(
@@ -118,22 +107,18 @@ class RenameForm(forms.ModelForm):
         fields = ["name"]
 
 
-class TokenRenamePage(FormPage):
+class TokenRenamePage(EditPage):
     form_class = RenameForm
     template_name = "pages/account/token_rename.html"
     success_url = reverse_lazy("account-tokens")
 
     @cached_property
-    def token(self) -> ApiToken:
-        return get_object_or_404(
-            ApiToken.objects.visible_to(self.request.user), pk=self.kwargs["pk"]
-        )
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "instance": self.token}
+    def row(self) -> ApiToken:
+        mine = ApiToken.objects.visible_to(self.request.user)
+        return get_object_or_404(mine, pk=self.kwargs["pk"])
 
     def save(self, form: RenameForm) -> None:
-        rename_token(token=self.token, name=form.cleaned_data["name"], by=self.request.user)
+        rename_token(token=self.row, name=form.cleaned_data["name"], by=self.request.user)
 
 
 class TokenRevokePage(ConfirmPage):
@@ -156,11 +141,3 @@ class TokenRevokePage(ConfirmPage):
 
     def save(self, form: forms.Form) -> None:
         revoke_token(token=self.token, by=self.request.user)
-
-
-def _was_sent(nonce: str) -> bool:
-    """Whether a form with this nonce was, and remembers that it is now. A cache that does not
-    answer knows of none.
-    """
-    key = f"token-form-{digest(nonce)}"
-    return bool(nonce) and not cache.add(key, 1, REMEMBERED_SECONDS) and cache.get(key) == 1

@@ -23,6 +23,7 @@ from organizing.services import (
 from speakr_site.core import system
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.schema import errors
+from speakr_site.core.api.serializers import DoneSerializer
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import NotAllowed
 
@@ -92,7 +93,7 @@ class TagViewSet(_Shelves, ScopedViewSet):
         changed = out.TagSerializer(self.described(tag.pk)).data
         return Response({"success": True, "tag": changed})
 
-    @extend_schema(summary="Delete a tag", responses={200: out.TagDeletedSerializer})
+    @extend_schema(summary="Delete a tag", responses={200: DoneSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
         """Takes the tag off every recording; the recordings stay."""
         delete_tag(tag=self.get_object(), by=request.user)

@@ -26,17 +26,19 @@ account = [
         name="account-link-end",
     ),
     path("account/templates", templates.TemplatesPage.as_view(), name="account-templates"),
-    path("account/templates/new", templates.TemplatePage.as_view(), name="account-template-new"),
-    path("account/templates/<int:pk>", templates.TemplatePage.as_view(), name="account-template"),
+    path("account/templates/new", templates.TemplatePage.as_view(), name="account-templates-new"),
+    path(
+        "account/templates/<int:pk>", templates.TemplatePage.as_view(), name="account-templates-one"
+    ),
     path(
         "account/templates/<int:pk>/default",
         templates.TemplateDefaultPage.as_view(),
-        name="account-template-default",
+        name="account-templates-default",
     ),
     path(
         "account/templates/<int:pk>/delete",
         templates.TemplateDeletePage.as_view(),
-        name="account-template-delete",
+        name="account-templates-delete",
     ),
 ]
 urlpatterns = [*public, *account]

@@ -10,17 +10,15 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from speakers.models import NAME_MAX_LENGTH, Speaker, validate_one_line
-from speakr_site.core.api.fields import TextField, UtcDateTimeField, utc_text
-
-NAME_REQUIRED = "Speaker name is required"
+from speakr_site.core.api.fields import RequiredTextField, UtcDateTimeField, utc_text
 
 
 class SpeakerBodySerializer(serializers.Serializer):
-    name = TextField(
+    name = RequiredTextField(
+        "Speaker name is required",
         max_length=NAME_MAX_LENGTH,
         validators=[validate_one_line],
         help_text="Spaces around it are cut off. Once among the caller's speakers.",
-        error_messages={"required": NAME_REQUIRED, "null": NAME_REQUIRED, "blank": NAME_REQUIRED},
     )
 
 
@@ -55,11 +53,6 @@ class RenamedFieldsSerializer(serializers.Serializer):
 class SpeakerRenamedSerializer(serializers.Serializer):
     success = serializers.BooleanField()
     speaker = RenamedFieldsSerializer()
-
-
-class SpeakerDeletedSerializer(serializers.Serializer):
-    success = serializers.BooleanField()
-    message = serializers.CharField()
 
 
 def speaker_shape(speaker: Speaker) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from speakers.models import Speaker
 from speakers.services import create_speaker, delete_speaker, rename_speaker
 from speakr_site.core.api.fields import utc_text
 from speakr_site.core.api.parsers import json_object
+from speakr_site.core.api.serializers import DoneSerializer
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import InvalidInput
 
@@ -65,7 +66,7 @@ class SpeakerViewSet(ScopedViewSet):
     @extend_schema(
         summary="Forget a speaker",
         description="Transcripts and participants keep the name; it is nobody's from then on.",
-        responses={200: serializers.SpeakerDeletedSerializer},
+        responses={200: DoneSerializer},
     )
     def destroy(self, request: Request, pk: str) -> Response:
         delete_speaker(speaker=self.get_object(), by=request.user)

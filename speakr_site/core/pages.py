@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db.models import Model
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -82,6 +84,17 @@ class FormPage(AccountPage, FormView):
         """The answer once everything is saved."""
         messages.success(self.request, self.saved)
         return redirect(self.get_success_url())
+
+
+class EditPage(FormPage):
+    """A form over `row`, or over none yet. It has a copy: Django writes into a form's row what was
+    typed, and the page would show it elsewhere as if it had not been refused.
+    """
+
+    row: Model | None
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "instance": copy(self.row)}
 
 
 class ConfirmPage(FormPage):

@@ -56,6 +56,15 @@ def test_a_name_that_is_too_long_is_refused_beside_its_field_and_nothing_is_save
     assert (alice.name, alice.company) == (None, None)
 
 
+def test_a_refused_profile_leaves_the_rest_of_the_page_as_it_was(
+    browser_of_alice: Client,
+) -> None:
+    answer = send(browser_of_alice, "/account", name="Mallory", company="x" * 101)
+    assert list(problems(answer)) == ["company"]
+    shown = answer.content.decode()
+    assert 'value="Mallory"' in shown and "<span>alice</span>" in shown
+
+
 def test_who_one_is_to_the_server_cannot_be_changed_there(
     browser_of_alice: Client, alice: User
 ) -> None:

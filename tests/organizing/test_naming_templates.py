@@ -13,15 +13,10 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from accounts.models import Group, User
+from accounts.services.templates import TEMPLATES_MAX
 from organizing.models import NamingTemplate
 from organizing.naming import VARIABLES
-from organizing.services import (
-    TEMPLATES_MAX,
-    delete_template,
-    store_as_operator,
-    update_folder,
-    update_template,
-)
+from organizing.services import EXAMPLE_FILENAME, naming_templates, store_as_operator, update_folder
 from speakr_site.core.api.fields import utc_text
 from speakr_site.core.errors import NotFound
 from tests.concurrency import at_once, statuses
@@ -270,9 +265,9 @@ def test_a_template_that_goes_meanwhile_is_not_found_and_leaves_the_default(alic
     going = make_naming_template(owner=alice, name="Going")
     NamingTemplate.objects.filter(pk=going.pk).delete()
     with pytest.raises(NotFound):
-        update_template(template=going, changes={"is_default": True})
+        naming_templates.update(template=going, changes={"is_default": True})
     with pytest.raises(NotFound):
-        delete_template(template=going)
+        naming_templates.delete(template=going)
     assert defaults(alice) == ["Kept"]
 
 
@@ -311,16 +306,23 @@ def test_nothing_may_be_left_of_a_template(client: APIClient) -> None:
     assert client.post(f"{URL}/preview", body).json() == {"title": None}
 
 
+@pytest.mark.parametrize("filename", [{}, {"filename": None}, {"filename": ""}])
+def test_a_preview_without_a_file_s_name_has_an_example(
+    client: APIClient, filename: dict[str, Any]
+) -> None:
+    body = {"template": "{{filename_full}}", **filename}
+    assert client.post(f"{URL}/preview", body).json() == {"title": EXAMPLE_FILENAME}
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"template": "x"}, "filename is required"),
         ({"filename": "x.mp3"}, "template is required"),
-        ({"template": "x", "filename": ""}, "filename is required"),
+        ({"template": "x", "filename": 5}, "filename: Not a valid string."),
         ({"template": "x", "filename": "x", "pattern": "("}, RE2),
     ],
 )
-def test_a_preview_needs_both_and_a_pattern_that_is_one(
+def test_a_preview_needs_a_template_and_a_pattern_that_is_one(
     client: APIClient, body: dict[str, Any], sentence: str
 ) -> None:
     response = client.post(f"{URL}/preview", body)

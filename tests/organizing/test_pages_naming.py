@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from organizing import services
+from accounts.services import templates
 from organizing.models import NamingTemplate
 from tests.accounts.pages import problems, said, send
 from tests.conftest import Api, signed_in
@@ -147,10 +147,10 @@ def test_what_the_api_refuses_is_refused_beside_its_field(
 def test_one_template_too_many_is_refused_with_the_reason(
     browser_of_alice: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "TEMPLATES_MAX", 1)
+    monkeypatch.setattr(templates, "TEMPLATES_MAX", 1)
     make(alice)
     answer = send(browser_of_alice, NEW, name="Another")
-    assert problems(answer) == {"__all__": [services.TOO_MANY_TEMPLATES]}
+    assert problems(answer) == {"__all__": ["A person may have at most 1 naming templates"]}
 
 
 def test_a_template_is_deleted_after_being_asked(browser_of_alice: Client, alice: User) -> None:

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from accounts.services import templates
 from recordings.models import TranscriptTemplate
 from recordings.models.template import TEMPLATE_MAX_LENGTH
-from recordings.services import templates as services
+from recordings.services.templates import PLACEHOLDERS_MAX
 from tests.accounts.pages import problems, said, send
 from tests.conftest import Api, signed_in
 
@@ -93,8 +94,10 @@ def test_a_preview_of_one_that_is_there_leaves_it_as_it_is(
     template = make(alice)
     path = f"{TEMPLATES}/{template.pk}"
     assert browser_of_alice.get(path).context["preview"].startswith("ALICE: ")
-    answer = send(browser_of_alice, path, name="", template="{{index}}", preview="yes")
+    answer = send(browser_of_alice, path, name="Notes", template="{{index}}", preview="yes")
     assert answer.context["preview"] == "1\n2\n3"
+    assert "<h1>Template “Minutes”</h1>" in answer.content.decode()
+    assert send(browser_of_alice, path, name="", preview="yes").status_code == 200
     template.refresh_from_db()
     assert (template.name, template.template) == ("Minutes", "{{speaker|upper}}: {{text}}")
 
@@ -119,7 +122,7 @@ def test_the_list_has_one_s_own_with_what_they_make_of_the_sample(
         ("template", ""),
         ("template", " \r\n "),
         ("template", "x" * (TEMPLATE_MAX_LENGTH + 1)),
-        ("template", "{{text}}" * (services.PLACEHOLDERS_MAX + 1)),
+        ("template", "{{text}}" * (PLACEHOLDERS_MAX + 1)),
         ("template", "a\x00"),
     ],
 )
@@ -134,10 +137,10 @@ def test_what_the_api_refuses_is_refused_beside_its_field(
 def test_one_template_too_many_is_refused_with_the_reason(
     browser_of_alice: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "TEMPLATES_MAX", 1)
+    monkeypatch.setattr(templates, "TEMPLATES_MAX", 1)
     make(alice)
     answer = send(browser_of_alice, NEW, name="Another")
-    assert problems(answer) == {"__all__": [services.TOO_MANY_TEMPLATES]}
+    assert problems(answer) == {"__all__": ["A person may have at most 1 transcript templates"]}
 
 
 def test_a_template_is_deleted_after_being_asked(browser_of_alice: Client, alice: User) -> None:

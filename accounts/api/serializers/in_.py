@@ -17,6 +17,7 @@ from accounts.validators import (
 )
 from speakr_site.core.api.fields import (
     OptionalTextField,
+    RequiredTextField,
     StrictBooleanField,
     StrictIntegerField,
     TextField,
@@ -32,10 +33,8 @@ NO_EXPIRY_DAYS = "expires_in_days must be a non-negative integer"
 
 
 def _name_field(missing: str) -> TextField:
-    return TextField(
-        max_length=NAME_MAX_LENGTH,
-        error_messages=dict.fromkeys(("required", "null", "blank"), missing),
-        help_text="Without the spaces around it.",
+    return RequiredTextField(
+        missing, max_length=NAME_MAX_LENGTH, help_text="Without the spaces around it."
     )
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.models import ApiToken, Group, Membership, User
+from accounts.models import PREFERENCES, ApiToken, Group, Membership, User
 from speakr_site.core.api.fields import UtcDateTimeField
 
 
@@ -17,19 +17,7 @@ class PreferencesSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = User
-        fields = [
-            "ui_language",
-            "timezone",
-            "transcription_language",
-            "output_language",
-            "extract_events",
-            "auto_speaker_labelling",
-            "auto_speaker_labelling_threshold",
-            "auto_summarization",
-            "show_timestamps_simple_view",
-            "editor_autosave",
-            "diarize",
-        ]
+        fields = PREFERENCES
         read_only_fields = fields
 
     def to_representation(self, instance: User) -> dict[str, Any]:

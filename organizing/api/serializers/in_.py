@@ -23,12 +23,14 @@ from organizing.models import (
 )
 from speakr_site.core.api.fields import (
     OptionalTextField,
+    RequiredTextField,
     SpeakerCountField,
     StrictBooleanField,
     StrictIntegerField,
     TextField,
 )
-from speakr_site.core.errors import InvalidInput, NotFound
+from speakr_site.core.api.serializers import ChangesSerializer
+from speakr_site.core.errors import NotFound
 from speakr_site.core.languages import language_code
 from speakr_site.core.limits import HINTS_MAX_LENGTH
 
@@ -36,10 +38,9 @@ EXPORT_TEMPLATE_NOT_FOUND = "Export template not found"
 
 
 def _name_field(kind: str, **kwargs: Any) -> TextField:
-    missing = f"{kind} name is required"
-    return TextField(
+    return RequiredTextField(
+        f"{kind} name is required",
         max_length=NAME_MAX_LENGTH,
-        error_messages={"required": missing, "null": missing, "blank": missing},
         help_text="Without the spaces around it; once per person or group, case-sensitive.",
         **kwargs,
     )
@@ -152,15 +153,10 @@ class TagCreateSerializer(_TagBodySerializer):
     )
 
 
-class TagUpdateSerializer(_TagBodySerializer):
+class TagUpdateSerializer(ChangesSerializer, _TagBodySerializer):
     """Any of the fields; what is not given stays."""
 
-    name = _name_field("Tag", required=False)
-
-    def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
-        if not data:
-            raise InvalidInput("No data provided")
-        return super().to_internal_value(data)
+    name = _name_field("Tag")
 
 
 class FolderUpdateSerializer(_ShelfBodySerializer):

@@ -21,13 +21,10 @@ from organizing.naming import (
     VARIABLES,
     group_names,
 )
-from speakr_site.core.api.fields import (
-    OptionalTextField,
-    StrictBooleanField,
-    TextField,
-    UtcDateTimeField,
-)
-from speakr_site.core.errors import InvalidInput
+from organizing.services import EXAMPLE_FILENAME
+from speakr_site.core.api.fields import OptionalTextField, RequiredTextField, StrictBooleanField
+from speakr_site.core.api.serializers import ChangesSerializer
+from speakr_site.core.api.templates import DESCRIPTION_HELP, NAME_HELP, TemplateShapeSerializer
 
 VARIABLES_HELP = (
     "Filled in are "
@@ -38,26 +35,9 @@ VARIABLES_HELP = (
 )
 
 
-def _required(name: str) -> dict[str, str]:
-    return dict.fromkeys(("required", "null", "blank"), f"{name} is required")
-
-
-def _name_field(**kwargs: Any) -> TextField:
-    return TextField(
-        max_length=NAMING_NAME_MAX_LENGTH,
-        error_messages=_required("name"),
-        help_text="Spaces around it are cut off.",
-        **kwargs,
-    )
-
-
-def _template_field(**kwargs: Any) -> TextField:
-    return TextField(
-        max_length=NAMING_MAX_LENGTH,
-        error_messages=_required("template"),
-        help_text=VARIABLES_HELP,
-        **kwargs,
-    )
+class TemplateField(RequiredTextField):
+    def __init__(self) -> None:
+        super().__init__(max_length=NAMING_MAX_LENGTH, help_text=VARIABLES_HELP)
 
 
 class PatternField(OptionalTextField):
@@ -84,12 +64,10 @@ class PatternField(OptionalTextField):
 class NamingTemplateCreateSerializer(serializers.Serializer):
     """Name and template are required."""
 
-    name = _name_field()
-    template = _template_field()
+    name = RequiredTextField(max_length=NAMING_NAME_MAX_LENGTH, help_text=NAME_HELP)
+    template = TemplateField()
     pattern = PatternField()
-    description = OptionalTextField(
-        max_length=DESCRIPTION_MAX_LENGTH, help_text="For the caller alone."
-    )
+    description = OptionalTextField(max_length=DESCRIPTION_MAX_LENGTH, help_text=DESCRIPTION_HELP)
     is_default = StrictBooleanField(
         required=False,
         help_text="Whether the caller's recordings are called by it where neither tag nor folder "
@@ -97,28 +75,19 @@ class NamingTemplateCreateSerializer(serializers.Serializer):
     )
 
 
-class NamingTemplateUpdateSerializer(NamingTemplateCreateSerializer):
+class NamingTemplateUpdateSerializer(ChangesSerializer, NamingTemplateCreateSerializer):
     """Any of the fields; what is not given stays."""
-
-    name = _name_field(required=False)
-    template = _template_field(required=False)
-
-    def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
-        if not data:
-            raise InvalidInput("No data provided")
-        return super().to_internal_value(data)
 
 
 class NamingPreviewSerializer(serializers.Serializer):
-    """Template and file name are required."""
+    """The template is required."""
 
-    template = _template_field()
+    template = TemplateField()
     pattern = PatternField()
-    filename = TextField(
+    filename = OptionalTextField(
         max_length=FILENAME_MAX_LENGTH,
         trim_whitespace=False,
-        error_messages=_required("filename"),
-        help_text="Such as `2026-03-02 Acme.mp3`.",
+        help_text=f"Such as `{EXAMPLE_FILENAME}`, which stands for one that is not given.",
     )
 
 
@@ -126,10 +95,7 @@ class NamingPreviewedSerializer(serializers.Serializer):
     title = serializers.CharField(allow_null=True, help_text="null: nothing is left of it.")
 
 
-class NamingTemplateSerializer(serializers.ModelSerializer):
-    created_at = UtcDateTimeField()
-    updated_at = UtcDateTimeField(help_text="Also when another template became the default.")
-
+class NamingTemplateSerializer(TemplateShapeSerializer):
     class Meta:
         model = NamingTemplate
         fields = [
@@ -149,8 +115,3 @@ class NamingTemplateSerializer(serializers.ModelSerializer):
 @extend_schema_serializer(many=False)
 class NamingTemplateListSerializer(serializers.Serializer):
     templates = NamingTemplateSerializer(many=True)
-
-
-class NamingTemplateDeletedSerializer(serializers.Serializer):
-    success = serializers.BooleanField()
-    message = serializers.CharField()

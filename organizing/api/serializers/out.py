@@ -65,11 +65,6 @@ class TagUpdatedSerializer(serializers.Serializer):
     tag = TagSerializer()
 
 
-class TagDeletedSerializer(serializers.Serializer):
-    success = serializers.BooleanField()
-    message = serializers.CharField()
-
-
 class FolderSerializer(serializers.ModelSerializer):
     """A place for recordings; each is in one at most."""
 

@@ -152,6 +152,26 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class RequiredTextField(TextField):
+    """A text with something in it. `refusal`: the sentence for any other, by default
+    `<name> is required`.
+    """
+
+    def __init__(self, refusal: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.refusal = refusal
+
+    def bind(self, field_name: str, parent: serializers.BaseSerializer) -> None:
+        super().bind(field_name, parent)
+        refusal = self.refusal or f"{field_name} is required"
+        self.error_messages |= dict.fromkeys(("required", "null", "blank"), refusal)
+
+    def run_validation(self, data: Any = empty) -> str:
+        if isinstance(data, str) and not data.strip():
+            self.fail("blank")
+        return super().run_validation(data)
+
+
 class SpeakerCountField(StrictIntegerField):
     """How many voices there are, from 1 up; null where nobody says."""
 

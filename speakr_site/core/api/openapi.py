@@ -41,6 +41,7 @@ TAGS = {
     "Folders": "Places: a recording is in one at most. A person's own, or a group's.",
     "Speakers": "The people that the caller knows by name.",
     "Transcription": "What transcription on this server can do.",
+    "Webhooks": "Programs elsewhere that are told what happens to the caller's recordings.",
     "Stats": "Numbers for dashboards.",
     "Users": "The caller: who they are, and what they prefer.",
     "Groups": "People who share tags and folders, and what is filed under them.",
@@ -115,6 +116,15 @@ ERROR_COMPONENT = {
         "job_id": {
             "type": "integer",
             "description": "With 409: the work that stands in the way.",
+        },
+        "allowed": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "With 400: the values that are known.",
+        },
+        "max_per_user": {
+            "type": "integer",
+            "description": "With 409: how many a person may have.",
         },
         "max_size_mb": {"type": "integer", "description": "With 413: the limit, in megabytes."},
         "effective_limit_mb": {
@@ -276,5 +286,5 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
 
 def _owner_of(path: str, name: str) -> str:
     """What an id in a path belongs to: "recording" for the first of /recordings/{id}/tags/{tag}."""
-    before = path.partition(f"/{{{name}}}")[0]
-    return before.rpartition("/")[2].removesuffix("s").replace("-", " ")
+    plural = path.partition(f"/{{{name}}}")[0].rpartition("/")[2].replace("-", " ")
+    return f"{plural[:-3]}y" if plural.endswith("ies") else plural.removesuffix("s")

@@ -13,14 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.services.templates import TEMPLATES_MAX
 from recordings.models import Recording, TranscriptTemplate
 from recordings.models.template import TEMPLATE_MAX_LENGTH
-from recordings.services.templates import (
-    PLACEHOLDERS_MAX,
-    TEMPLATES_MAX,
-    delete_template,
-    update_template,
-)
+from recordings.services.templates import PLACEHOLDERS_MAX, transcript_templates
 from speakr_site.core.api.fields import utc_text
 from speakr_site.core.errors import NotFound
 from tests.concurrency import at_once, statuses
@@ -283,9 +279,9 @@ def test_a_template_that_goes_meanwhile_is_not_found_and_leaves_the_default(alic
     going = make_template(alice, name="Going")
     TranscriptTemplate.objects.filter(pk=going.pk).delete()
     with pytest.raises(NotFound):
-        update_template(template=going, changes={"is_default": True})
+        transcript_templates.update(template=going, changes={"is_default": True})
     with pytest.raises(NotFound):
-        delete_template(template=going)
+        transcript_templates.delete(template=going)
     assert defaults(alice) == ["Kept"]
 
 
