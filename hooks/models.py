@@ -79,6 +79,10 @@ class Webhook(models.Model):
 
 
 class DeliveryQuerySet(LedgerQuerySet):
+    def for_list(self) -> Self:
+        """Without the bodies."""
+        return self.defer("payload")
+
     def due(self, now: datetime) -> Self:
         """Those that may be sent: nobody holds them, and their hook is switched on."""
         return self.available(now).filter(webhook__enabled=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -22,15 +22,29 @@ def publish(*, owner_id: int, event_type: str, data: Mapping[str, Any]) -> None:
 
     `data`: what JSON can say; it is frozen now.
     """
+    publish_many(owner_id=owner_id, event_type=event_type, data=lambda: [data])
+
+
+def publish_many(
+    *, owner_id: int, event_type: str, data: Callable[[], Iterable[Mapping[str, Any]]]
+) -> None:
+    """As `publish`, an event for each of `data`, which is asked for only when somebody listens.
+    Queries do not grow with their number.
+    """
     if not settings.WEBHOOK_GLOBAL_ENABLED:
         return
     hooks = Webhook.objects.listening(owner_id, event_type)
     if not hooks:
         return
-    event = envelope.Event(uuid.uuid4(), event_type, timezone.now(), owner_id, data)
-    payload = envelope.compose(event)
-    Delivery.objects.bulk_create(
-        Delivery(webhook=hook, event_id=event.id, event_type=event_type, payload=payload)
-        for hook in hooks
-    )
-    ring(BELL)
+    now = timezone.now()
+    deliveries = []
+    for each in data():
+        event = envelope.Event(uuid.uuid4(), event_type, now, owner_id, each)
+        payload = envelope.compose(event)
+        deliveries += [
+            Delivery(webhook=hook, event_id=event.id, event_type=event_type, payload=payload)
+            for hook in hooks
+        ]
+    if deliveries:
+        Delivery.objects.bulk_create(deliveries)
+        ring(BELL)
