@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from accounts.forms import ConsoleLoginForm, OwnPasswordForm
 from accounts.pages.attempts import CountsGuesses, too_many
+from hooks.overview import overview as webhooks_overview
 from recordings.models import Job, Recording
 from recordings.services.lanes import healthy_lanes
 from recordings.services.retention import brake
@@ -34,11 +35,17 @@ FAILURES_SHOWN = timedelta(days=1)
 
 # Section: the models in it by label, in order, or whole apps by name.
 SECTIONS = {
-    "Work": ("recordings.Job", "django_q.OrmQ", "django_q.Failure", "django_q.Success"),
+    "Work": (
+        "recordings.Job",
+        "hooks.Delivery",
+        "django_q.OrmQ",
+        "django_q.Failure",
+        "django_q.Success",
+    ),
     "Recordings": ("recordings",),
     "Organizing": ("organizing",),
     "Speakers": ("speakers",),
-    "People": ("accounts.User", "accounts.Group", "accounts.ApiToken"),
+    "People": ("accounts.User", "accounts.Group", "accounts.ApiToken", "hooks.Webhook"),
     "System": ("constance", "django_q.Schedule", "core"),
 }
 
@@ -90,6 +97,8 @@ class SpeakrAdminSite(admin.AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         health = overview() if request.user.has_perm("recordings.view_job") else {}
+        if request.user.has_perms(["hooks.view_delivery", "hooks.view_webhook"]):
+            health["webhooks"] = webhooks_overview(timezone.now())
         return super().index(request, {**health, **(extra_context or {})})
 
     def login(

@@ -60,5 +60,7 @@ def spectacular_settings(version: str) -> dict[str, Any]:
         "ENUM_NAME_OVERRIDES": {
             "RecordingStatus": "recordings.models.recording.Recording.Status",
             "GroupRole": "accounts.models.Membership.Role",
+            "EventType": "hooks.event_types.EventType",
+            "DeliveryStatus": "hooks.models.Delivery.WireStatus",
         },
     }

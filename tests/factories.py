@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Group, User
+from hooks import envelope
+from hooks.event_types import EventType
+from hooks.models import SEALED_FOR, Delivery, Webhook
 from organizing.models import Folder, NamingTemplate, Tag
 from recordings.models import (
     Job,
@@ -14,7 +20,9 @@ from recordings.models import (
     Share,
     Transcript,
 )
+from speakr_site.core import sealing
 
+WEBHOOK_SECRET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 SEGMENTS = [
     {"speaker": "SPEAKER_00", "start": 0.0, "end": 2.5, "text": "Hello everyone."},
     {"speaker": "SPEAKER_01", "start": 2.8, "end": 4.0, "text": "Hello."},
@@ -76,3 +84,35 @@ def make_share(*, recording: Recording, user: User, can_edit: bool = False) -> S
 
 def make_public_link(*, recording: Recording, **columns: Any) -> PublicLink:
     return PublicLink.objects.create(recording=recording, **columns)
+
+
+def make_webhook(*, owner: User, **columns: Any) -> Webhook:
+    """Its secret is WEBHOOK_SECRET."""
+    defaults = {
+        "name": "n8n pipeline",
+        "url": "https://hooks.example.com/speakr",
+        "target": "hooks.example.com:443",
+        "events": [EventType.TRANSCRIPTION_COMPLETED.value],
+        "sealed_secret": sealing.seal(WEBHOOK_SECRET, purpose=SEALED_FOR),
+    }
+    return Webhook.objects.create(owner=owner, **{**defaults, **columns})
+
+
+def make_delivery(
+    *, webhook: Webhook, data: dict[str, Any] | None = None, **columns: Any
+) -> Delivery:
+    """One that waits, of an event of its own."""
+    event_type = columns.get("event_type", EventType.TRANSCRIPTION_COMPLETED.value)
+    event = envelope.Event(
+        columns.get("event_id") or uuid.uuid4(),
+        event_type,
+        timezone.now(),
+        webhook.owner_id,
+        data if data is not None else {"recording_id": 1, "title": "Team meeting"},
+    )
+    defaults = {
+        "event_id": event.id,
+        "event_type": event_type,
+        "payload": envelope.compose(event),
+    }
+    return Delivery.objects.create(webhook=webhook, **{**defaults, **columns})

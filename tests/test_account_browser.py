@@ -18,10 +18,18 @@ from django.utils.http import urlsafe_base64_encode
 from accounts.models import ApiToken, Group, Membership, User
 from accounts.services import issue_token
 from accounts.services.resets import reset_tokens
+from hooks.models import Delivery, Webhook
 from organizing.models import NamingTemplate
 from recordings.models import TranscriptTemplate
 from tests.browser import PHONE, log_in, serious_violations, sideways_scroll
-from tests.factories import make_naming_template, make_public_link, make_recording, make_share
+from tests.factories import (
+    make_delivery,
+    make_naming_template,
+    make_public_link,
+    make_recording,
+    make_share,
+    make_webhook,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -149,7 +157,20 @@ def full_account(alice: User, bob: User, group: Group) -> User:
     TranscriptTemplate.objects.create(owner=alice, name="plain", template="{{text}}")
     make_naming_template(owner=alice, name=long, template=long, pattern=long, is_default=True)
     make_naming_template(owner=alice, name="plain", description=long)
+    full_webhooks(alice, long)
     return alice
+
+
+def full_webhooks(owner: User, long: str) -> None:
+    """One that works, one that is paused, one that is switched off; deliveries of every kind."""
+    hook = make_webhook(owner=owner, name="plain", target=f"{long}.example.com:443")
+    make_webhook(owner=owner, name=long, enabled=False, auto_paused=True, consecutive_failures=10)
+    make_webhook(owner=owner, name="off", enabled=False)
+    make_delivery(webhook=hook)
+    make_delivery(webhook=hook, attempt_count=1, error_message=long)
+    made = {"response_status": 500, "response_body_preview": long * 9, "attempt_count": 5}
+    make_delivery(webhook=hook, status=Delivery.Status.FAILED, **made)
+    make_delivery(webhook=hook, status=Delivery.Status.DONE, **made)
 
 
 def found_wrong(page: Page) -> list[str]:
@@ -175,6 +196,7 @@ def test_no_page_of_the_account_shuts_anyone_out(
     token = ApiToken.objects.get(name="over")
     template = TranscriptTemplate.objects.get(name="plain")
     naming = NamingTemplate.objects.get(name="plain")
+    hook = Webhook.objects.get(name="plain")
     group = Group.objects.get(name="Engineering")
     for path in (
         "/account",
@@ -192,13 +214,24 @@ def test_no_page_of_the_account_shuts_anyone_out(
         "/account/tokens",
         f"/account/tokens/{token.pk}",
         f"/account/tokens/{token.pk}/revoke",
+        "/account/webhooks",
+        "/account/webhooks/new",
+        f"/account/webhooks/{hook.pk}",
+        f"/account/webhooks/{hook.pk}/deliveries",
+        f"/account/webhooks/{hook.pk}/secret",
+        f"/account/webhooks/{hook.pk}/off",
         "/account/password",
         "/account/email",
         "/account/nothing",
     ):
         page.goto(path)
         found += found_wrong(page)
-    for path, button in (("/account/tokens", "Make the token"), ("/account/email", "Change")):
+    for path, button in (
+        ("/account/tokens", "Make the token"),
+        ("/account/email", "Change"),
+        ("/account/webhooks/new", "Make the webhook"),
+        (f"/account/webhooks/{hook.pk}/secret", "Make a new secret"),
+    ):
         page.goto(path)
         page.get_by_role("button", name=button).click()
         page.wait_for_load_state()

@@ -32,7 +32,8 @@ LAYERS = [
     {"api", "pages", "admin", "management", "tasks", "receivers", "apps"},
     {"services"},
     {"pipeline", "engines", "connectors", "exports", "llm", "engine_host", "engine_child"},
-    {"models", "querysets", "storage", "audio", "diarization", "voices"},
+    {"delivery", "outbox", "pruning"},
+    {"models", "querysets", "storage", "audio", "diarization", "voices", "envelope", "net"},
 ]
 # The pipeline's writes and the services' share the rules of a recording at rest.
 LAYER_EXCEPTIONS = {
@@ -48,10 +49,13 @@ HEAVY = {
 CHILD_FILES = ("recordings/engine_child", "recordings/engine_whisper", "recordings/audio/")
 
 PURE = (
+    "hooks/envelope.py",
+    "hooks/outcomes.py",
     "organizing/naming.py",
     "recordings/audio/",
     "recordings/connectors/base.py",
     "recordings/pipeline/align.py",
+    "recordings/pipeline/appointments.py",
     "recordings/pipeline/sentences.py",
     "recordings/pipeline/stitch.py",
     "recordings/exports/",
@@ -71,6 +75,7 @@ DOORS = {
         "speakr_site/core/cluster.py",
         "speakr_site/core/management/commands/qcluster.py",
     },
+    "urllib3": {"hooks/net.py"},
     "subprocess": {"recordings/audio/media.py", "recordings/engine_host.py", "speakr_site/demo.py"},
 }
 TRANSACTIONS = (
@@ -78,12 +83,14 @@ TRANSACTIONS = (
     "accounts/services/",
     "organizing/services.py",
     "speakers/services.py",
+    "hooks/services.py",
+    "hooks/delivery.py",
     "recordings/pipeline/commit.py",
     "recordings/pipeline/commit_texts.py",
     "recordings/pipeline/stages.py",
     "speakr_site/core/ledger.py",
 )
-BROAD_EXCEPT = {"recordings/pipeline/run.py"}
+BROAD_EXCEPT = {"recordings/pipeline/run.py", "hooks/delivery.py"}
 
 
 @cache

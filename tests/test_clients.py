@@ -25,9 +25,10 @@ from speakr_site.core.api.openapi import operations
 from speakr_site.core.api.schema import document
 from tests.factories import make_recording, make_transcript
 from tests.model_server import ModelServer, model_server
+from tests.names import Names, names
 from tests.recordings.api.uploading import wav
 
-__all__ = ["model_server"]
+__all__ = ["model_server", "names"]
 
 # What n8n's HTTP Request node accepts unless it is told otherwise.
 N8N_ACCEPTS = (
@@ -343,6 +344,53 @@ def test_a_generated_client_makes_a_token_beside_the_version(
         made = operation("tokens.tokens_create").sync(client=client, body=body)
         assert isinstance(made, models.TokenMade)
         assert (made.name, len(made.token), made.last_used_at) == ("phone", 43, None)
+
+
+def test_a_generated_client_asks_to_be_told(
+    generated: ModuleType, url: str, token: str, names: Names
+) -> None:
+    models = importlib.import_module(f"{CLIENT}.models")
+    with generated.AuthenticatedClient(f"{url}/api/v1", token=token) as client:
+        body = models.WebhookCreateRequest(
+            name="n8n",
+            url="https://hooks.example.com/speakr",
+            events=[models.EventType.RECORDING_TRANSCRIPTION_COMPLETED],
+        )
+        made = operation("webhooks.webhooks_create").sync(client=client, body=body)
+        assert isinstance(made, models.WebhookWithSecret)
+        assert (made.enabled, made.last_delivery_at, len(made.secret)) == (True, None, 43)
+
+        listed = operation("webhooks.webhooks_list").sync(client=client)
+        assert [hook.id for hook in listed.webhooks] == [made.id]
+        assert set(listed.event_types) == set(models.EventType)
+
+        sent = operation("webhooks.webhooks_test_create").sync(made.id, client=client)
+        assert isinstance(sent, models.Delivery)
+        assert (sent.status, sent.response_status) == (models.DeliveryStatus.PENDING, None)
+        one = operation("webhooks.webhooks_deliveries_retrieve").sync(
+            made.id, sent.id, client=client
+        )
+        assert json.loads(one.payload)["type"] == "webhook.test"
+        again = operation("webhooks.webhooks_deliveries_replay_create").sync(
+            made.id, sent.id, client=client
+        )
+        page = operation("webhooks.webhooks_deliveries_list").sync(made.id, client=client, limit=1)
+        assert ([row.id for row in page.deliveries], page.limit) == ([again.id], 1)
+
+        rotated = operation("webhooks.webhooks_rotate_secret_create").sync(
+            made.id, client=client, body=models.RotateSecretRequest(overlap_seconds=60)
+        )
+        assert rotated.secret != made.secret
+        change = models.WebhookUpdateRequest(enabled=False)
+        changed = operation("webhooks.webhooks_partial_update").sync(
+            made.id, client=client, body=change
+        )
+        assert (changed.enabled, changed.name) == (False, "n8n")
+        refused = operation("webhooks.webhooks_test_create").sync(made.id, client=client)
+        assert isinstance(refused, models.Error)
+        operation("webhooks.webhooks_destroy").sync_detailed(made.id, client=client)
+        gone = operation("webhooks.webhooks_retrieve").sync(made.id, client=client)
+        assert gone.error == "Webhook not found"
 
 
 def test_a_generated_client_writes(generated: ModuleType, url: str, token: str) -> None:

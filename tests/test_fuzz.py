@@ -44,19 +44,22 @@ from speakr_site.core.api.schema import document
 from speakr_site.wsgi import application
 from tests.conftest import make_user
 from tests.factories import (
+    make_delivery,
     make_folder,
     make_public_link,
     make_recording,
     make_share,
     make_tag,
     make_transcript,
+    make_webhook,
 )
 from tests.model_server import ModelServer, model_server
+from tests.names import names
 from tests.recordings.api.uploading import wav
 
-__all__ = ["model_server"]
+__all__ = ["model_server", "names"]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("names")]
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 CASES = int(os.environ.get("FUZZ_CASES", "400"))
@@ -75,6 +78,7 @@ IDS = {
     "naming_template_id": "naming-templates",
     "user_id": "people",
     "recording_ids": "recordings",
+    "delivery_id": "deliveries",
 }
 # One of a stream, which OpenAPI 3.0 can only call a text.
 EVENT = {
@@ -89,8 +93,11 @@ EVENT = {
     },
     "additionalProperties": False,
 }
-# People that bodies name.
-NAMES = ("bob", "carol", "dana", "erin@example.com")
+# What bodies name by a text: people, and where webhooks lead to.
+TEXTS = {
+    "user": ("bob", "carol", "dana", "erin@example.com"),
+    "url": ("https://hooks.example.com/speakr", "http://hooks.example.com", "https://10.0.0.1"),
+}
 
 # Half of the files can be decoded.
 schemathesis.openapi.format("binary", st.one_of(st.just(wav()), st.binary(max_size=200)))
@@ -186,6 +193,7 @@ def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
         NamingTemplate.objects.create(owner=owner, name="Plain", template="{{ai_title}}")
         for owner in (alice, alice, carol)
     ]
+    hooks = [make_webhook(owner=owner) for owner in (alice, alice, carol)]
     recordings[0].folder = folders[0]
     recordings[0].save()
     for recording in recordings[:2]:
@@ -204,6 +212,8 @@ def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
         "people": [alice, bob, carol],
         "transcript-templates": templates,
         "naming-templates": namings,
+        "webhooks": hooks,
+        "deliveries": [make_delivery(webhook=hook) for hook in hooks],
         "tokens": [issue_token(user=owner, name="phone")[0] for owner in (alice, alice, carol)],
     }
     return {kind: [row.pk for row in found] for kind, found in made.items()}
@@ -222,13 +232,13 @@ def address_of(case: schemathesis.Case) -> str:
 
 
 def aimed(value: Any, kind: str | None, rows: Rows) -> Any:
-    """The value with most of its ids and names of people replaced by those of rows, so that
-    requests get far.
+    """The value with most of its ids and names of people replaced by those of rows, and its URLs by
+    such that can be read, so that requests get far.
     """
     if isinstance(value, dict):
         return {
-            name: NAMES[len(part) % 5 - 1]
-            if name == "user" and isinstance(part, str) and len(part) % 5
+            name: told(TEXTS[name], part)
+            if name in TEXTS and isinstance(part, str)
             else aimed(part, IDS.get(name, kind), rows)
             for name, part in value.items()
         }
@@ -241,6 +251,12 @@ def aimed(value: Any, kind: str | None, rows: Rows) -> Any:
     if not isinstance(value, int) or value % 5 == 0:
         return value
     return rows[kind][value % len(rows[kind])]
+
+
+def told(texts: tuple[str, ...], value: str) -> str:
+    """One of them by the value's length, now and then the value itself."""
+    which = len(value) % (len(texts) + 1)
+    return texts[which - 1] if which else value
 
 
 @schema.parametrize()

@@ -47,6 +47,7 @@ from recordings.tasks import work
 from speakers.models import Speaker
 from tests.conftest import make_user
 from tests.factories import (
+    make_delivery,
     make_folder,
     make_job,
     make_public_link,
@@ -54,17 +55,19 @@ from tests.factories import (
     make_share,
     make_tag,
     make_transcript,
+    make_webhook,
 )
 from tests.model_server import ModelServer, model_server
+from tests.names import Names, names
 from tests.recordings.api.uploading import wav
 from tests.routes import Route, api_routes
 
-__all__ = ["model_server"]
+__all__ = ["model_server", "names"]
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "Xylophone"
-ROOMS = ("accounts", "organizing", "speakers", "recordings")
+ROOMS = ("accounts", "organizing", "speakers", "hooks", "recordings")
 ROUTES = api_routes()
 # Stands for an id in a query or a body.
 MARKER = re.compile(r"{(own )?([a-z -]+)}")
@@ -82,6 +85,8 @@ NO_TEXT = {
     "accounts.ApiToken": {"digest"},
     "organizing.Tag": {"default_language", "color"},
     "organizing.Folder": {"default_language", "color"},
+    "hooks.Webhook": {"events", "sealed_secret", "sealed_previous_secret"},
+    "hooks.Delivery": {"status", "event_type"},
     "recordings.Recording": {"audio_key", "mime_type", "sha256", "status", "error_code"},
     "recordings.Job": {"status", "lane", "stage", "error_code"},
     "recordings.Transcript": {"language", "engine", "model"},
@@ -159,6 +164,17 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST naming-templates/preview": [{"template": "{{filename}}", "filename": "Taken.mp3"}],
     "PUT naming-templates/{pk}": [{"name": "Taken", "is_default": True}],
     "PATCH naming-templates/{pk}": [{"template": "Taken"}],
+    "POST webhooks": [
+        {"name": "Taken", "url": "https://taken.example.com", "events": ["webhook.test"]}
+    ],
+    "PATCH webhooks/{pk}": [
+        {"name": "Taken", "events": ["webhook.test"]},
+        {"url": "https://taken.example.com"},
+        {"enabled": False},
+    ],
+    "POST webhooks/{pk}/rotate-secret": [None, {"overlap_seconds": 60}],
+    "POST webhooks/{pk}/test": [None],
+    "POST webhooks/{pk}/deliveries/{delivery_id}/replay": [None],
     "POST tokens": [{"name": "Taken"}],
     "PUT tokens/{pk}": [{"name": "Taken"}],
     "PATCH tokens/{pk}": [{"name": "Taken"}],
@@ -174,6 +190,7 @@ QUERIES = {
     "GET recordings/{pk}": ["", "include=notes,summary,transcription", "format=minimal"],
     "GET recordings/{pk}/transcript": ["", "format=text", "format=srt", "format=vtt"],
     "GET stats": ["", "scope=user"],
+    "GET webhooks/{pk}/deliveries": ["", "limit=200"],
 }
 
 
@@ -182,6 +199,7 @@ SECONDS = {
     ("recordings", "tag_id"): "tags",
     ("recordings", "user_id"): "friends",
     ("groups", "user_id"): "friends",
+    ("webhooks", "delivery_id"): "deliveries",
 }
 # Whom somebody takes into a group or shares with they know by name; the rows are not the other's.
 BELONGS_BY = {"accounts.Membership": ["group"], "recordings.Share": ["recording"]}
@@ -253,7 +271,8 @@ def paths(route: Route, *, by: Tenant, victim: Tenant) -> Iterator[tuple[str, bo
 def tenant(name: str, text: str, carl: User) -> Tenant:
     """One of everything, each with this text in it."""
     user, friend = make_user(name), make_user(f"{name}-friend")
-    User.objects.filter(pk__in=[user.pk, friend.pk]).update(**dict.fromkeys(texts_of(User), text))
+    both = User.objects.filter(pk__in=[user.pk, friend.pk])
+    both.update(extract_events=True, **dict.fromkeys(texts_of(User), text))
     group = Group.objects.create(name=text)
     members = {user: Membership.Role.ADMIN, friend: Membership.Role.ADMIN, carl: "member"}
     for member, role in members.items():
@@ -278,6 +297,11 @@ def tenant(name: str, text: str, carl: User) -> Tenant:
     template = TranscriptTemplate.objects.create(
         owner=user, **dict.fromkeys(("name", "template", "description"), text)
     )
+    hook = make_webhook(
+        owner=user, **dict.fromkeys(("name", "url", "target", "pause_reason"), text)
+    )
+    told = dict.fromkeys(("response_body_preview", "error_message"), text)
+    delivery = make_delivery(webhook=hook, data={"title": text}, status="done", **told)
     month = timezone.now().date().replace(day=1)
     TokenUsage.objects.create(user=user, month=month, operation="chat")
     TranscriptionUsage.objects.create(user=user, month=month, connector="fake")
@@ -292,6 +316,8 @@ def tenant(name: str, text: str, carl: User) -> Tenant:
             "speakers": user.speakers.get().pk,
             "transcript-templates": template.pk,
             "naming-templates": naming.pk,
+            "webhooks": hook.pk,
+            "deliveries": delivery.pk,
             "tokens": issue_token(user=user, name=text)[0].pk,
         },
     )
@@ -399,7 +425,7 @@ def model(model_server: ModelServer) -> ModelServer:
 
 
 @pytest.fixture
-def world(db: None, settings: Any, tmp_path: Any) -> World:
+def world(db: None, settings: Any, tmp_path: Any, names: Names) -> World:
     cache.clear()
     settings.ENABLE_INTERNAL_SHARING = True
     settings.MEDIA_ROOT = tmp_path

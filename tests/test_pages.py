@@ -28,22 +28,28 @@ from django.utils.http import urlsafe_base64_encode
 from accounts.models import ApiToken, Group, Membership, User
 from accounts.services import issue_token
 from accounts.services.resets import reset_tokens
+from hooks.models import Delivery, Webhook
 from organizing.models import NamingTemplate
 from recordings.models import PublicLink, Share, TranscriptTemplate
 from speakr_site.core.pages import CONTENT_POLICY
 from tests.conftest import signed_in
 from tests.factories import (
+    make_delivery,
     make_naming_template,
     make_public_link,
     make_recording,
     make_share,
     make_transcript,
+    make_webhook,
 )
+from tests.names import names
 from tests.recordings.api.test_junk import BODIES, FIELD_VALUES, HEADERS, MEDIA_TYPES, QUERY_VALUES
 from tests.recordings.api.uploading import wav
 from tests.routes import Route, page_routes
 
-pytestmark = pytest.mark.django_db
+__all__ = ["names"]
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("names")]
 
 PEOPLE = ("alice", "bob", "carol", "otto", "nobody")
 TABLE = """
@@ -81,6 +87,22 @@ GET  /account/tokens/{pk}                page  none  none  none  login
 POST /account/tokens/{pk}                done  none  none  none  login
 GET  /account/tokens/{pk}/revoke         page  none  none  none  login
 POST /account/tokens/{pk}/revoke         done  none  none  none  login
+GET  /account/webhooks                   page  page  page  page  login
+GET  /account/webhooks/new               page  page  page  page  login
+POST /account/webhooks/new               page  page  page  page  login
+GET  /account/webhooks/{pk}              page  none  none  none  login
+POST /account/webhooks/{pk}              done  none  none  none  login
+GET  /account/webhooks/{pk}/deliveries   page  none  none  none  login
+GET  /account/webhooks/{pk}/secret       page  none  none  none  login
+POST /account/webhooks/{pk}/secret       page  none  none  none  login
+GET  /account/webhooks/{pk}/test         page  none  none  none  login
+POST /account/webhooks/{pk}/test         done  none  none  none  login
+GET  /account/webhooks/{pk}/on           page  none  none  none  login
+POST /account/webhooks/{pk}/on           done  none  none  none  login
+GET  /account/webhooks/{pk}/off          page  none  none  none  login
+POST /account/webhooks/{pk}/off          done  none  none  none  login
+GET  /account/webhooks/{pk}/delete       page  none  none  none  login
+POST /account/webhooks/{pk}/delete       done  none  none  none  login
 GET  /account/sharing                    page  page  page  page  login
 GET  /account/sharing/{pk}/end           page  page  none  none  login
 POST /account/sharing/{pk}/end           done  done  none  none  login
@@ -106,6 +128,7 @@ GET  /account/templates/{pk}/delete      page  none  none  none  login
 POST /account/templates/{pk}/delete      done  none  none  none  login
 """
 PASSWORD, NEW = "correct horse battery", "another long password"
+WEBHOOK = {"name": "After", "url": "https://after.example.com/", "events": "recording.deleted"}
 # What is sent along: all that a form requires.
 FORMS: dict[str, dict[str, str]] = {
     "/login": {"username": "alice", "password": PASSWORD},
@@ -116,6 +139,9 @@ FORMS: dict[str, dict[str, str]] = {
     "/account/preferences": {"ui_language": "en", "auto_speaker_labelling_threshold": "0.5"},
     "/account/tokens": {"name": "After", "expires": "90"},
     "/account/tokens/{pk}": {"name": "After"},
+    "/account/webhooks/new": WEBHOOK,
+    "/account/webhooks/{pk}": WEBHOOK,
+    "/account/webhooks/{pk}/secret": {"overlap": "0"},
     "/account/naming/new": {"name": "After", "template": "{{date}}"},
     "/account/naming/{pk}": {"name": "After", "template": "{{date}}"},
     "/account/templates/new": {"name": "After", "template": "{{text}}"},
@@ -130,6 +156,8 @@ KEPT: tuple[type[Model], ...] = (
     ApiToken,
     NamingTemplate,
     TranscriptTemplate,
+    Webhook,
+    Delivery,
     Membership,
     PublicLink,
     Share,
@@ -170,12 +198,15 @@ def address(alice: User, bob: User, group: Group) -> Address:
     recording = make_recording(owner=alice, audio_key=key)
     make_transcript(recording=recording)
     template = TranscriptTemplate.objects.create(owner=alice, name=SECRET, template=SECRET)
+    webhook = make_webhook(owner=alice, name=SECRET)
+    make_delivery(webhook=webhook)
     ids = {
         "groups": group.pk,
         "tokens": issue_token(user=alice, name=SECRET)[0].pk,
         "naming": make_naming_template(owner=alice, name=SECRET, template=SECRET).pk,
         "templates": template.pk,
         "sharing": make_share(recording=recording, user=bob).pk,
+        "webhooks": webhook.pk,
     }
     link = make_public_link(recording=recording)
     ids["links"] = link.pk

@@ -6,8 +6,8 @@ Bob is one, Dana administers them. A third, `{led}`, carries one that opens it t
 Carol is a stranger, Otto operates the server. Of everything else, `{alice}` is what is Alice's and
 `{group}` what is the group's, or the group.
 
-All of these stand for a route's `{pk}`; which person or tag a second id is, says `seconds`. What
-follows a `#` tells apart bodies that need different rights.
+All of these stand for a route's `{pk}`; what a second id is, says `seconds`. What follows a `#`
+tells apart bodies that need different rights.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, Group, User
 from accounts.services import issue_token
+from hooks.models import Delivery, Webhook
 from organizing.models import Folder, NamingTemplate, Tag
 from recordings.models import (
     CalendarEvent,
@@ -46,18 +47,21 @@ from recordings.models import (
 from speakers.models import Speaker
 from tests.conftest import make_user
 from tests.factories import (
+    make_delivery,
     make_folder,
     make_public_link,
     make_recording,
     make_share,
     make_tag,
     make_transcript,
+    make_webhook,
 )
 from tests.model_server import ModelServer, model_server
+from tests.names import Names, names
 from tests.recordings.api.uploading import wav
 from tests.routes import Route, api_routes
 
-__all__ = ["model_server"]
+__all__ = ["model_server", "names"]
 
 pytestmark = pytest.mark.django_db
 
@@ -200,6 +204,17 @@ PUT    naming-templates/{alice}             200   404  404  404  404  404   404 
 PATCH  naming-templates/{alice}             200   404  404  404  404  404   404  401
 DELETE naming-templates/{alice}             200   404  404  404  404  404   404  401
 
+GET    webhooks                             200   200  200  200  200  200   200  401
+POST   webhooks                             201   201  201  201  201  201   201  401
+GET    webhooks/{alice}                     200   404  404  404  404  404   404  401
+PATCH  webhooks/{alice}                     200   404  404  404  404  404   404  401
+DELETE webhooks/{alice}                     204   404  404  404  404  404   404  401
+POST   webhooks/{alice}/rotate-secret       200   404  404  404  404  404   404  401
+POST   webhooks/{alice}/test                202   404  404  404  404  404   404  401
+GET    webhooks/{alice}/deliveries          200   404  404  404  404  404   404  401
+GET    webhooks/{alice}/deliveries/{delivery_id} 200   404  404  404  404  404   404  401
+POST   webhooks/{alice}/deliveries/{delivery_id}/replay 202   404  404  404  404  404   404  401
+
 GET    tokens                               200   200  200  200  200  200   200  401
 POST   tokens                               201   201  201  201  201  201   201  401
 PUT    tokens/{alice}                       200   404  404  404  404  404   404  401
@@ -259,6 +274,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST naming-templates/preview": {"template": "{{filename}}", "filename": "After.mp3"},
     "PUT naming-templates/{pk}": {"name": "After"},
     "PATCH naming-templates/{pk}": {"name": "After"},
+    "POST webhooks": {
+        "name": "After",
+        "url": "https://after.example.com",
+        "events": ["recording.created"],
+    },
+    "PATCH webhooks/{pk}": {"name": "After", "url": "https://after.example.com"},
     "POST tokens": {"name": "After"},
     "PUT tokens/{pk}": {"name": "After"},
     "PATCH tokens/{pk}": {"name": "After"},
@@ -271,12 +292,13 @@ KINDS: dict[str, type[Model]] = {
     "groups": Group,
     "transcript-templates": TranscriptTemplate,
     "naming-templates": NamingTemplate,
+    "webhooks": Webhook,
     "tokens": ApiToken,
 }
 # What a refusal leaves as it is.
 KEPT = (
     *(*KINDS.values(), Transcript, RecordingTag, Share, ViewerState, PublicLink),
-    *(CalendarEvent, Job, TokenUsage),
+    *(CalendarEvent, Job, TokenUsage, Delivery),
 )
 # What a group may own, besides a person.
 SHELVES = ("tags", "folders")
@@ -313,12 +335,12 @@ class World:
 
     def seconds(self, row: str) -> dict[str, int]:
         """Ids after the first. {user_id}: of a recording, somebody who may read it; of a group,
-        Alice. {tag_id}: Alice's on `{alice}`, the group's on the others.
+        Alice. {tag_id}: Alice's on `{alice}`, the group's on the others. {delivery_id}: Alice's.
         """
         person = {("recordings", "alice"): "erin", ("recordings", "tagged"): "bob"}
         user = self.people[person.get((kind_of(row), which_of(row)), "alice")]
         tag = self.pk("tags", "alice" if which_of(row) == "alice" else "group")
-        return {"user_id": user.pk, "tag_id": tag}
+        return {"user_id": user.pk, "tag_id": tag, "delivery_id": self.pk("deliveries")}
 
     def body(self, row: str, person: str) -> dict[str, Any] | None:
         """One that is in order, so that only the person can be what is wrong."""
@@ -360,7 +382,7 @@ ITEMS = policy(BATCHES, PEOPLE[:-1])
 
 def route_of(row: str) -> Route:
     plain = re.match(r"[^?#]+", row)[0]
-    return ROUTES[re.sub(r"{(?!user_id|tag_id)\w+}", "{pk}", plain)]
+    return ROUTES[re.sub(r"{(?!\w+_id})\w+}", "{pk}", plain)]
 
 
 def kind_of(row: str) -> str:
@@ -368,7 +390,7 @@ def kind_of(row: str) -> str:
 
 
 def which_of(row: str) -> str | None:
-    found = re.search(r"{(?!user_id|tag_id)(\w+)}", row)
+    found = re.search(r"{(?!\w+_id})(\w+)}", row)
     return found and found[1]
 
 
@@ -398,7 +420,14 @@ def model(model_server: ModelServer) -> ModelServer:
 
 @pytest.fixture
 def world(
-    alice: User, bob: User, dana: User, carol: User, otto: User, group: Group, model: ModelServer
+    alice: User,
+    bob: User,
+    dana: User,
+    carol: User,
+    otto: User,
+    group: Group,
+    model: ModelServer,
+    names: Names,
 ) -> World:
     """Every text in it that only some may read is SECRET."""
     config.enable_folders = True
@@ -417,6 +446,7 @@ def world(
     make_share(recording=recordings["alice"], user=people["erin"], can_edit=True)
     make_share(recording=recordings["alice"], user=people["vera"])
     make_public_link(recording=recordings["alice"])
+    hook = make_webhook(owner=alice, name=SECRET, url=f"https://{SECRET}.example.com")
     return World(
         people,
         {
@@ -431,6 +461,8 @@ def world(
             ("naming-templates", "alice"): NamingTemplate.objects.create(
                 owner=alice, name=SECRET, template=SECRET
             ),
+            ("webhooks", "alice"): hook,
+            ("deliveries", "alice"): make_delivery(webhook=hook, data={"title": SECRET}),
             ("tokens", "alice"): issue_token(user=alice, name=SECRET)[0],
         },
     )
@@ -438,6 +470,9 @@ def world(
 
 def add_recordings(alice: User, tags: dict[str, Tag]) -> dict[str, Recording]:
     """`kept` is a copy of the others that is shared with nobody."""
+    # Otherwise nobody is shown any events.
+    alice.extract_events = True
+    alice.save()
     key = default_storage.save("audio/1/2024/01/policy.wav", ContentFile(wav()))
     folder = make_folder(owner=alice, name=PRIVATE)
     filed = {"alice": "alice", "tagged": "group", "led": "lead", "kept": "alice"}
@@ -502,7 +537,7 @@ def test_every_route_has_a_row() -> None:
 
 
 def test_every_body_has_a_row() -> None:
-    bodies = {re.sub(r"{(?!user_id|tag_id)\w+}", "{pk}", row) for row in STATUSES}
+    bodies = {re.sub(r"{(?!\w+_id})\w+}", "{pk}", row) for row in STATUSES}
     assert set(BODIES) <= bodies
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-READERS = {"text", "flag", "integer", "choice", "items", "rate", "secret"}
+READERS = {
+    "text", "flag", "integer", "integers", "choice", "items", "networks", "pattern", "rate",
+    "secret", "zone",
+}  # fmt: skip
 # Set by supervisord and by the shell, not by an operator; TZ is the older name of TIME_ZONE.
 OURS = {"SUPERVISOR_ENABLED", "PATH", "TZ"}
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.dateformat import format as date_format
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 
-from recordings.admin.actions import act_on_each
 from recordings.models import Job
 from recordings.services.processing import cancel_job, retry_job
 from speakr_site.core.audit import record_audit
+from speakr_site.core.console import act_on_each, short
 from speakr_site.core.errors import Conflict
 
 ENDED = (Job.Status.DONE, Job.Status.FAILED, Job.Status.CANCELLED)
@@ -148,15 +145,15 @@ class JobAdmin(admin.ModelAdmin):
 
     @admin.display(ordering="queued_at")
     def queued(self, job: Job) -> str | None:
-        return _short(job.queued_at)
+        return short(job.queued_at)
 
     @admin.display(ordering="claimed_at")
     def claimed(self, job: Job) -> str | None:
-        return _short(job.claimed_at)
+        return short(job.claimed_at)
 
     @admin.display(ordering="finished_at")
     def finished(self, job: Job) -> str | None:
-        return _short(job.finished_at)
+        return short(job.finished_at)
 
     @admin.display
     def asked_for(self, job: Job) -> str:
@@ -165,13 +162,6 @@ class JobAdmin(admin.ModelAdmin):
     @admin.display
     def resolved_to(self, job: Job) -> str:
         return _document(job.options)
-
-
-def _short(moment: datetime | None) -> str | None:
-    """Without the year and without breaks: the list has twelve columns."""
-    if moment is None:
-        return None
-    return date_format(localtime(moment), "j\u00a0M\u00a0H:i")
 
 
 def _document(values: dict[str, Any]) -> str:

@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from organizing.models import Folder
-from recordings.admin.actions import act_on_each
 from recordings.admin.opening import OpeningAdmin
 from recordings.admin.retention import outlook
 from recordings.admin.sharing import access_lines, link_line
@@ -25,6 +24,7 @@ from recordings.services.edit import edit_as_operator
 from recordings.services.processing import queue_summary, queue_transcription
 from recordings.services.removal import delete_as_operator
 from speakr_site.core.audit import record_audit
+from speakr_site.core.console import act_on_each
 
 # Content, or long: neither lists nor forms need them, and no address may filter by them.
 UNSEEN = ("notes", "summary", "prompt_variables", "warnings", "text_warnings", "summary_meta")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recordings.exports.subtitles import Cue
-from recordings.models import CalendarEvent, Job, Recording, Transcript
+from recordings.models import CalendarEvent, Job, Recording
 from recordings.models.filing import Filing
 from recordings.models.transcript import NAMELESS
 from recordings.models.viewing import Viewing
@@ -155,21 +155,6 @@ def segments(cues: Iterable[Cue]) -> list[dict[str, Any]]:
             "end_time": cue.end,
         }
         for cue in cues
-    ]
-
-
-def cues(transcript: Transcript, names: Mapping[str, str]) -> list[Cue]:
-    """Segments with labels joined to `names` (label -> name); a label without a name stands for
-    itself.
-    """
-    return [
-        Cue(
-            name=names.get(segment["speaker"], segment["speaker"]),
-            text=segment["text"],
-            start=segment["start"],
-            end=segment["end"],
-        )
-        for segment in transcript.segments
     ]
 
 

@@ -14,13 +14,15 @@ DEFAULT_LENGTH = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Times are aware. `uid`: the same for the same event, whenever it is asked for."""
+    """Times are aware. `uid`: the same for the same event, whenever it is asked for; `changed_at`:
+    since when it is as it is.
+    """
 
     uid: str
     title: str
     start: datetime
     end: datetime | None
-    created_at: datetime
+    changed_at: datetime
     description: str | None = None
     location: str | None = None
     attendees: Sequence[str] = ()
@@ -45,7 +47,9 @@ def _event(entry: Entry) -> Event:
     event.add("summary", entry.title)
     event.add("dtstart", entry.start.astimezone(UTC))
     event.add("dtend", (entry.end or entry.start + DEFAULT_LENGTH).astimezone(UTC))
-    event.add("dtstamp", entry.created_at.astimezone(UTC))
+    # A calendar that has the event takes the later of the two (RFC 5546, 2.1.5).
+    event.add("dtstamp", entry.changed_at.astimezone(UTC))
+    event.add("last-modified", entry.changed_at.astimezone(UTC))
     description = _described(entry)
     if description:
         event.add("description", description)

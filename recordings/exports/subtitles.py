@@ -6,9 +6,10 @@ Contract 8.4: one cue per segment, and only WebVTT names the speaker.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 _ARROW = re.compile("-{2,}>")
 
@@ -21,6 +22,21 @@ class Cue:
     text: str
     start: float | None
     end: float | None
+
+
+def named(segments: Iterable[Mapping[str, Any]], names: Mapping[str | None, str]) -> list[Cue]:
+    """Segments of a transcript with labels joined to `names` (label -> name); a label without a
+    name stands for itself.
+    """
+    return [
+        Cue(
+            name=names.get(segment["speaker"], segment["speaker"]),
+            text=segment["text"],
+            start=segment["start"],
+            end=segment["end"],
+        )
+        for segment in segments
+    ]
 
 
 def srt(cues: Sequence[Cue]) -> str:

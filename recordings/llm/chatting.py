@@ -89,7 +89,8 @@ def streamed(session: Session, talk: Talk) -> Iterator[str]:
 def sources(lines: Sequence[Cue], message: str, answer: str) -> list[Cue]:
     """The segments that the answer cites by their times, else those most alike the two."""
     lines = _pieces_of(lines)
-    found = retrieval.cited(answer, [line.start or 0 for line in lines])
+    spans = [(start := line.start or 0, line.end or start) for line in lines]
+    found = retrieval.cited(answer, spans)
     if not found:
         found = retrieval.alike([_searched(line) for line in lines], f"{message}\n{answer}")
     return [lines[index] for index in found]

@@ -18,13 +18,13 @@ import httpx2
 import openai
 from django.conf import settings
 
+from recordings.llm.retrying import is_busy, retry_after, retrying
 from recordings.llm.sections import estimated_tokens
 from recordings.llm.wire import Limits, Stopped, TooMuch, limited_client
 
 Message = dict[str, str]
 
 WRITE_SECONDS = 30
-RETRY_AFTER_MAX_SECONDS = 3600
 # What a server may refuse, in the order of giving it up; a refusal names it.
 OPTIONAL = ("temperature", "stream_options", "response_format")
 CONTEXT_EXCEEDED = re.compile(
@@ -55,7 +55,7 @@ class ModelError(Exception):
 
 
 class ModelStopped(Exception):
-    """`should_stop` said so."""
+    """`should_stop` or `is_ending` said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`seconds`: for a whole call. `retries`: of what the server is too busy for. `until`: by
-    time.monotonic(), when the last of several calls has to be over.
+    """`seconds`: for a whole call. `retries`: of what the server is too busy for. `should_stop`:
+    whether to break off a call; `is_ending`: whether to begin none. `until`: by time.monotonic(),
+    when the last of several calls has to be over.
     """
 
     seconds: float
     retries: int = 0
     should_stop: Callable[[], bool] | None = None
+    is_ending: Callable[[], bool] | None = None
     until: float = math.inf
 
     def left(self) -> float:
@@ -128,22 +130,23 @@ def chat_model() -> Model | None:
     )
 
 
-def in_background(should_stop: Callable[[], bool]) -> Patience:
-    return Patience(settings.LLM_REQUEST_TIMEOUT, settings.LLM_MAX_RETRIES, should_stop)
+def in_background(should_stop: Callable[[], bool], is_ending: Callable[[], bool]) -> Patience:
+    seconds, retries = settings.LLM_REQUEST_TIMEOUT, settings.LLM_MAX_RETRIES
+    return Patience(seconds, retries, should_stop, is_ending)
 
 
 def complete(model: Model, ask: Ask, patience: Patience) -> Reply:
     """Raises ModelError and ModelStopped."""
-    with _errors_told(), _client(model, patience) as client:
-        answer = _accepted(model, client, ask, stream=False)
+    with _errors_told(), _calls(model, patience) as call:
+        answer = _accepted(model, call, ask, stream=False)
         return _reply(answer, ask)
 
 
 def stream(model: Model, ask: Ask, patience: Patience) -> Iterator[str | Reply]:
     """Pieces of the answer as they come, then the Reply. Raises as `complete` does."""
-    with _errors_told(), _client(model, patience) as client:
+    with _errors_told(), _calls(model, patience) as call:
         pieces, usage, finish = [], None, None
-        with _accepted(model, client, ask, stream=True) as chunks:
+        with _accepted(model, call, ask, stream=True) as chunks:
             for chunk in chunks:
                 usage = getattr(chunk, "usage", None) or usage
                 choice = _first(getattr(chunk, "choices", None))
@@ -172,29 +175,30 @@ def _model(name: str, base_url: str, api_key: str, context_tokens: int) -> Model
 
 
 @contextmanager
-def _client(model: Model, patience: Patience) -> Iterator[openai.OpenAI]:
+def _calls(model: Model, patience: Patience) -> Iterator[Callable[..., Any]]:
+    """What asks for one completion, as often as `patience` has it."""
     seconds = patience.left()
     timeout = httpx2.Timeout(seconds, connect=settings.LLM_CONNECT_TIMEOUT, write=WRITE_SECONDS)
-    limits = Limits(seconds, patience.should_stop)
+    limits = Limits(seconds, patience.should_stop, patience.is_ending)
     with limited_client(limits, timeout=timeout) as http:
-        yield openai.OpenAI(
+        client = openai.OpenAI(
             api_key=model.api_key,
             base_url=model.base_url or None,
-            max_retries=patience.retries,
+            # Its own cannot be told to stop.
+            max_retries=0,
             timeout=timeout,
             http_client=http,
         )
+        yield retrying(patience.retries, limits).wraps(client.chat.completions.create)
 
 
-def _accepted(model: Model, client: openai.OpenAI, ask: Ask, *, stream: bool) -> Any:
+def _accepted(model: Model, call: Callable[..., Any], ask: Ask, *, stream: bool) -> Any:
     """The server's answer, once it refuses none of the parameters."""
     refused = _refused.setdefault((model.base_url, model.name), set())
     while True:
         parameters = _parameters(ask, refused, stream=stream)
         try:
-            return client.chat.completions.create(
-                model=model.name, messages=list(ask.messages), **parameters
-            )
+            return call(model=model.name, messages=list(ask.messages), **parameters)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             found = _named_in(error, parameters, refused)
             if found is None:
@@ -287,23 +291,17 @@ def _errors_told() -> Iterator[None]:
             "The language model did not answer in time.", code="model_timeout"
         ) from error
     except (openai.APIConnectionError, httpx2.HTTPError) as error:
-        if isinstance(error.__cause__, Stopped):
-            raise ModelStopped from error
-        if isinstance(error.__cause__, TooMuch):
-            raise _too_much() from error
         raise ModelError(
             "The language model cannot be reached, or broke off.", code="model_unreachable"
         ) from error
     except TooMuch as error:
-        raise _too_much() from error
+        raise ModelError(
+            "The language model's answer is too large.", code="model_too_much"
+        ) from error
     except (openai.OpenAIError, httpx2.InvalidURL, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             "The language model's answer cannot be read.", code="model_unreadable"
         ) from error
-
-
-def _too_much() -> ModelError:
-    return ModelError("The language model's answer is too large.", code="model_too_much")
 
 
 def _of_status(error: openai.APIStatusError) -> ModelError:
@@ -321,18 +319,11 @@ def _of_status(error: openai.APIStatusError) -> ModelError:
     if status == 404:
         sentence = "The language model's server does not know the model."
         return ModelError(sentence, code="model_unknown", permanent=True)
-    if status in (408, 409, 429) or status >= 500:
+    if is_busy(error):
         return ModelError(
             "The language model's server is busy or in trouble.",
             code="model_busy",
-            retry_after=_retry_after(error),
+            retry_after=retry_after(error),
         )
     sentence = "The language model's server refuses the request."
     return ModelError(sentence, code="model_refused", permanent=True)
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    value = error.response.headers.get("Retry-After", "").strip()
-    if not value.isascii() or not value.isdigit() or len(value) > 9:
-        return None
-    return float(min(int(value), RETRY_AFTER_MAX_SECONDS))

@@ -52,9 +52,12 @@ _PIECE = regex.compile(rf"\X{{1,{_LENGTH_MOST}}}(?:\s|$)|\X{{1,{_LENGTH_MOST}}}"
 # Between letters, an underscore is one.
 _MARKDOWN = regex.compile(r"[\\`*\[\]<>]|(?<![^\W_])_|_(?![^\W_])")
 _NO_WORD = regex.compile(r"\S{50,}+|[^\w\s]{4,}+")
+_REGION = regex.compile("[-_]")
 _ENDS, _BEFORE = ".!?…", ".!?…\n"
-# Whisper's codes that stand for the same words.
-_SAME = {"nb": "no", "nn": "no"}
+# Codes that stand for the same written words.
+_SAME = {"nb": "no", "nn": "no", "yue": "zh"}
+# yake's list "br" is Brazilian, and its Czech one has another name.
+_YAKES = {"br": "xx", "cs": "cz"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def key_phrases(text: str, *, most: int, language: str | None = None) -> list[st
         return []
     sample = _sample(text)
     extractor = yake.KeywordExtractor(
-        lan=_code(language), n=_PHRASE_WORDS, dedup_lim=0.7, top=most * _CONSIDERED
+        lan=_yakes(_code(language)), n=_PHRASE_WORDS, dedup_lim=0.7, top=most * _CONSIDERED
     )
     ranked: list[tuple[bool, float, str]] = []
     for phrase, score in extractor.extract_keywords(sample):
@@ -222,7 +225,7 @@ def _stop_words(code: str) -> frozenset[str]:
     import yake
     from sumy.utils import get_stop_words
 
-    words = yake.KeywordExtractor(lan=code).stopword_set
+    words = yake.KeywordExtractor(lan=_yakes(code)).stopword_set
     with suppress(LookupError):
         words |= get_stop_words(code)
     return frozenset(word for word in words if word)
@@ -242,10 +245,25 @@ def _stemmer(code: str) -> Callable[[str], str]:
     return lru_cache(maxsize=50_000)(stem)
 
 
+@lru_cache(maxsize=64)
 def _code(language: str | None) -> str:
-    """A code of two letters; "xx", which no language has, where there is none."""
-    code = (language or "").casefold()[:2]
-    return _SAME.get(code, code) if len(code) == 2 else "xx"
+    """A code of two letters, of "pt-BR" as of "ger" and "english"; "xx", which no language has,
+    where there is none.
+    """
+    # It reads its tables when it is first asked.
+    from pycountry import languages
+
+    said = _REGION.split((language or "").casefold().strip())[0]
+    if len(said) != 2 and said not in _SAME:
+        # Some have no shorter code, and the first letters of theirs are another's.
+        with suppress(LookupError):
+            said = getattr(languages.lookup(said), "alpha_2", "")
+    code = _SAME.get(said, said)
+    return code if len(code) == 2 else "xx"
+
+
+def _yakes(code: str) -> str:
+    return _YAKES.get(code, code)
 
 
 def _usual_count(lines: Sequence[Cue]) -> int:

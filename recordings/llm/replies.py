@@ -43,6 +43,12 @@ _TITLE_PREFIX = re.compile(
 )
 _MARKDOWN_START = re.compile(r"#{1,6}\s+|>\s*|[-*+]\s+|1[.)]\s+")
 _MARKS = "*_`~"
+# Where spaces part words, marks stand at their edges; "2**8" and "my_file" are no emphasis.
+_EMPHASIS = re.compile(
+    r"(?<![\d*])(?P<bold>\*{2,3})(?=\S)(?P<strong>.+?)(?<=\S)(?P=bold)"
+    r"|(?<![\w*~])(?P<mark>\*|_{1,3}|~~)(?=\S)(?P<said>.+?)(?<=\S)(?P=mark)(?!\w)"
+)
+_HEADING_END = re.compile(r"\s#+$")
 # A title is not further into an answer, and undressing it takes quadratic time.
 _TITLE_REACH = 2000
 _QUOTES = "\"'“”„‟‘’‚‛«»‹›「」『』"
@@ -366,6 +372,8 @@ def _bare_title(line: str) -> str:
         bare = line
         if start := _MARKDOWN_START.match(line):
             line = line[start.end() :]
+        line = _HEADING_END.sub("", line.replace("`", ""))
+        line = _EMPHASIS.sub(lambda found: found["strong"] or found["said"], line)
         line = line.strip(f" {_MARKS}")
         if prefix := _TITLE_PREFIX.match(line):
             line = line[prefix.end() :]

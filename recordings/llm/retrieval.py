@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -17,6 +18,8 @@ PASSAGE_TOKENS = 200
 # What is put between two passages that are not neighbours.
 GAP_TOKENS = 4
 ALIKE_MAX, CITED_MAX = 5, 20
+# What cites more is no answer.
+TIMES_MAX = 200
 # Of the score of the best; what has less in common has only "the" and "what".
 ALIKE_SHARE = 0.3
 # McNamee, Nicholas and Mayfield, "Addressing morphological variation in alphabetic languages"
@@ -64,21 +67,38 @@ def alike(texts: Sequence[str], question: str, *, most: int = ALIKE_MAX) -> list
     return sorted(index for index in order if scores[index] > 0 and scores[index] >= least)
 
 
-def cited(answer: str, starts: Sequence[float], *, most: int = CITED_MAX) -> list[int]:
+def cited(answer: str, spans: Sequence[tuple[float, float]], *, most: int = CITED_MAX) -> list[int]:
     """Indexes of the segments that an answer names by their times, as in [00:12:34], in the order
-    of naming. `starts`: in seconds, ascending. Times at which no segment starts are passed over.
+    of naming: the one that starts in that second, else the one that is being said then. `spans`:
+    start and end of each in seconds, by start. Times at which nothing is said are passed over.
     """
-    by_second: dict[int, int] = {}
-    for index, start in enumerate(starts):
-        by_second.setdefault(int(start), index)
+    starting: dict[int, int] = {}
+    for index, (start, _) in enumerate(spans):
+        starting.setdefault(int(start), index)
+    named = dict.fromkeys(map(_second, islice(_CITED.finditer(answer), TIMES_MAX)))
     found: dict[int, None] = {}
-    for time in _CITED.finditer(answer):
-        minutes = int(time["minutes"] or time["short_minutes"])
-        seconds = int(time["seconds"] or time["short_seconds"])
-        second = int(time["hours"] or 0) * 3600 + minutes * 60 + seconds
-        if second in by_second:
-            found.setdefault(by_second[second])
+    for second in named:
+        index = starting.get(second)
+        if index is None:
+            index = _said_at(second, spans)
+        if index is not None:
+            found.setdefault(index)
     return list(found)[:most]
+
+
+def _second(time: re.Match[str]) -> int:
+    minutes = int(time["minutes"] or time["short_minutes"])
+    seconds = int(time["seconds"] or time["short_seconds"])
+    return int(time["hours"] or 0) * 3600 + minutes * 60 + seconds
+
+
+def _said_at(second: int, spans: Sequence[tuple[float, float]]) -> int | None:
+    """The segment begun last of those that go on then, the first of equals."""
+    found: int | None = None
+    for index, (start, end) in enumerate(spans):
+        if start <= second <= end and (found is None or start > spans[found][0]):
+            found = index
+    return found
 
 
 def _scores(texts: Sequence[str], question: str) -> Sequence[float]:

@@ -220,8 +220,8 @@ def events(
 
 
 def speakers(session: Session, material: Material, labels: Sequence[str]) -> dict[str, str]:
-    """label -> name, "" where nobody says it. Raises as `summarize` does; once a name was found no
-    ModelError, and once all were it reads no further.
+    """label -> name, "" where nobody says it. Raises as `summarize` does, and ModelError where an
+    answer made no sense; once a name was found none, and once all were it reads no further.
     """
 
     def messages(text: str) -> list[Message]:
@@ -229,12 +229,18 @@ def speakers(session: Session, material: Material, labels: Sequence[str]) -> dic
 
     schema = schemas.speakers(labels)
     names = dict.fromkeys(labels, "")
+    unreadable = 0
     try:
         for answer in _on_every_section(session, SPEAKERS, material, messages, schema):
-            for label, name in replies.speaker_map_of(replies.json_of(answer), labels).items():
+            data = replies.json_of(answer)
+            unreadable += data is None
+            for label, name in replies.speaker_map_of(data, labels).items():
                 names[label] = names[label] or name
             if all(names.values()):
                 break
+        if unreadable:
+            sentence = "The language model's names cannot be read."
+            raise ModelError(sentence, code="model_unreadable")
     except ModelError:
         if not any(names.values()):
             raise

@@ -16,6 +16,8 @@ import httpx2
 
 ANSWER_MAX_BYTES = 4 * 1024 * 1024
 LOOK_SECONDS = 0.5
+# No host that is there takes longer to accept; then it is knocked at again.
+CONNECT_SECONDS = 3.0
 
 
 class Stopped(Exception):
@@ -27,12 +29,32 @@ class TooMuch(Exception):
 
 
 class Limits:
-    """Of one call, its retries included. `should_stop`: asked twice a second."""
+    """Of one call, its retries included. `should_stop`: whether to break off what is under way;
+    `is_ending`: whether to begin nothing more, waiting included. Both are asked twice a second.
+    """
 
-    def __init__(self, seconds: float, should_stop: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        should_stop: Callable[[], bool] | None = None,
+        is_ending: Callable[[], bool] | None = None,
+    ) -> None:
         self.ends = time.monotonic() + seconds
         self.should_stop = should_stop or (lambda: False)
+        self.is_ending = is_ending or self.should_stop
         self.bytes_left = ANSWER_MAX_BYTES
+
+    def may_begin(self) -> None:
+        """Raises Stopped."""
+        if self.is_ending():
+            raise Stopped
+
+    def rest(self, seconds: float) -> None:
+        """Sleeps. Raises Stopped."""
+        wakes = time.monotonic() + seconds
+        while (left := wakes - time.monotonic()) > 0:
+            self.may_begin()
+            time.sleep(min(left, LOOK_SECONDS))
 
     def next_wait(self, deadline: float) -> float:
         """Seconds to wait before looking again. Raises Stopped."""
@@ -96,10 +118,19 @@ class LimitedBackend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = max(self._limits.ends - time.monotonic(), 0.001)
-        timeout = left if timeout is None else min(timeout, left)
-        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return LimitedStream(stream, self._limits)
+        deadline = self._limits.ends
+        if timeout is not None:
+            deadline = min(deadline, time.monotonic() + timeout)
+        while True:
+            self._limits.may_begin()
+            seconds = max(min(CONNECT_SECONDS, deadline - time.monotonic()), 0.001)
+            try:
+                stream = super().connect_tcp(host, port, seconds, local_address, socket_options)
+            except httpcore2.ConnectTimeout:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                return LimitedStream(stream, self._limits)
 
 
 class LimitedTransport(httpx2.HTTPTransport):

@@ -141,6 +141,7 @@ class Migration(migrations.Migration):
                 ('attendees', models.JSONField(blank=True, default=list)),
                 ('reminder_minutes', models.PositiveIntegerField(default=15)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='When another run found it otherwise.')),
                 ('recording', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='recordings.recording')),
             ],
         ),

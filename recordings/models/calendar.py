@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.db import models
+from django.utils import timezone
 
 TITLE_MAX_LENGTH, LOCATION_MAX_LENGTH = 200, 500
 REMINDER_MINUTES = 15
@@ -29,6 +30,9 @@ class CalendarEvent(models.Model):
     attendees = models.JSONField(default=list, blank=True)
     reminder_minutes = models.PositiveIntegerField(default=REMINDER_MINUTES)
     created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(
+        default=timezone.now, editable=False, help_text="When another run found it otherwise."
+    )
 
     objects = CalendarEventQuerySet.as_manager()
 

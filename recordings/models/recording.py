@@ -17,7 +17,8 @@ from recordings.models.filing import RecordingTag
 from recordings.models.search import containing
 from recordings.models.sharing import ViewerState, listed_with, shared_with
 
-TITLE_PREFIX = "Recording - "
+# By the first we call a recording, by the other companion programs do (http-contract.md, 8.1).
+TITLE_PREFIXES = ("Recording - ", "Auto-processed - ")
 FEW = 500
 
 LIST_COLUMNS = (
@@ -84,8 +85,8 @@ SORT_COLUMNS = {
 }
 
 
-def placeholder_title(filename: str) -> str:
-    return f"{TITLE_PREFIX}{filename}"[:200]
+def placeholder_title(filename: str, prefix: str = TITLE_PREFIXES[0]) -> str:
+    return f"{prefix}{filename}"[:200]
 
 
 class RecordingQuerySet(models.QuerySet):
@@ -124,6 +125,10 @@ class RecordingQuerySet(models.QuerySet):
     def for_detail(self) -> Self:
         """With the current transcript's segments, without its words."""
         return self.select_related("current_transcript").defer("current_transcript__words")
+
+    def for_texts(self) -> Self:
+        """`for_detail` with the owner: what a language model is told stands in these."""
+        return self.for_detail().select_related("owner")
 
     def for_transcript(self) -> Self:
         """With the current transcript's segments, and nothing else."""
@@ -304,11 +309,18 @@ class Recording(models.Model):
     @property
     def has_placeholder_title(self) -> bool:
         """Whether nobody has chosen the title yet."""
-        return not self.title or self.title == placeholder_title(self.original_filename or "")
+        return not self.title or self.title in (
+            placeholder_title(self.original_filename or "", prefix) for prefix in TITLE_PREFIXES
+        )
 
     @property
     def has_hand_written_summary(self) -> bool:
         return bool(self.summary) and self.summary_meta is None
+
+    def shown_events(self) -> models.QuerySet:
+        """By start; none while the owner has no dates looked for. Reads `owner`."""
+        events = self.events.in_order()
+        return events if self.owner.extract_events else events.none()
 
     def resting_status(self) -> str:
         """What the recording is once work on it ended and nothing came of it."""

@@ -30,9 +30,8 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.views.generic import View
 
-from recordings.api import shapes
 from recordings.exports import markdown
-from recordings.exports.subtitles import Cue, clock
+from recordings.exports.subtitles import Cue, clock, named
 from recordings.models import PublicLink, Recording, Transcript
 from recordings.models.sharing import PublicLinkQuerySet
 from recordings.pages import unlocking
@@ -177,7 +176,7 @@ def _turns(transcript: Transcript | None) -> list[dict[str, Any]]:
     """
     if transcript is None:
         return []
-    cues = shapes.cues(transcript, transcript.names())
+    cues = named(transcript.segments, transcript.names())
     return [
         {"who": who, "lines": [_line(cue) for cue in said]}
         for who, said in groupby(cues, key=attrgetter("name"))

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from recordings import events
 from recordings.budgets import record_transcription
 from recordings.models import Job, Recording, RecordingSpeaker, Transcript
 from recordings.pipeline.align import LabelledSegment
@@ -24,6 +25,7 @@ from recordings.services.processing import (
     hold_work,
     queue_texts,
     rest_cancelled,
+    tell_if_unsummarized,
     texts_ended,
 )
 
@@ -63,6 +65,7 @@ def began(job: Job) -> None:
         Recording.objects.filter(pk=job.recording_id).update(
             status=Recording.Status.PROCESSING, error_code="", error_message=None
         )
+        events.transcription_started(job.recording)
 
 
 def finished(job: Job, outcome: Outcome) -> None:
@@ -99,6 +102,12 @@ def finished(job: Job, outcome: Outcome) -> None:
             model=outcome.model,
             seconds=outcome.duration_seconds,
         )
+        events.transcription_completed(
+            job.recording,
+            language=outcome.language,
+            audio_seconds=outcome.duration_seconds,
+            transcription_seconds=outcome.transcription_seconds,
+        )
 
 
 def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
@@ -124,6 +133,7 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
         )
         if job.lane == Job.Lane.TEXT:
             texts_ended(job.recording_id, [*TextOptions(**job.options).warnings(), sentence])
+            tell_if_unsummarized(job, sentence)
             return
         Recording.objects.filter(pk=job.recording_id).update(
             status=Recording.Status.FAILED,
@@ -131,6 +141,7 @@ def failed(job: Job, failure: Failure, *, made_headway: bool) -> None:
             error_message=sentence,
             warnings=[],
         )
+        events.transcription_failed(job.recording, sentence)
 
 
 def cancelled(job: Job) -> None:

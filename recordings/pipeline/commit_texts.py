@@ -4,7 +4,7 @@ ours and that the recording still has the transcript it is about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +12,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from recordings.events import events_extracted, summary_completed, summary_failed, updated
 from recordings.llm.replies import EventDraft
 from recordings.llm.tasks import Summary
 from recordings.models import CalendarEvent, Job, Recording, WindowResult
+from recordings.pipeline.appointments import Known, same_as_before
 from recordings.pipeline.commit import LeaseLost, release
 from recordings.pipeline.failures import Failure
 from recordings.pipeline.text_options import TextOptions
@@ -59,11 +61,17 @@ def answered(job: Job, index: int, result: dict[str, Any]) -> None:
 def titled(job: Job, recording: Recording, title: str) -> None:
     """A title that somebody chose meanwhile stays."""
     with transaction.atomic():
-        _still_ours(job, recording).filter(title=recording.title).update(title=title)
+        if _still_ours(job, recording).filter(title=recording.title).update(title=title):
+            # Whoever was told of the summary knows it by the placeholder.
+            updated(recording, ["title"])
 
 
-def summarized(job: Job, recording: Recording, summary: Summary, seconds: float) -> bool:
-    """False when a person wrote one meanwhile, which stays."""
+def summarized(
+    job: Job, recording: Recording, summary: Summary, seconds: float, warnings: list[str]
+) -> bool:
+    """False when a person wrote one meanwhile, which stays. `warnings`: of the step, which is done
+    then: another attempt would tell of the same summary again.
+    """
     with transaction.atomic():
         rows = _still_ours(job, recording)
         there = rows.select_for_update(no_key=True).only("summary", "summary_meta").get()
@@ -74,27 +82,35 @@ def summarized(job: Job, recording: Recording, summary: Summary, seconds: float)
             summary_meta=asdict(summary.meta),
             summarization_seconds=seconds,
         )
+        _write_done(job, "summary", warnings)
+        summary_completed(recording, seconds=seconds)
     return True
 
 
-def extracted(job: Job, recording: Recording, events: Iterable[EventDraft]) -> None:
-    """In the place of those that were extracted before."""
+def extracted(
+    job: Job, recording: Recording, events: Sequence[EventDraft], warnings: list[str]
+) -> None:
+    """In the place of those that were extracted before; what is still the same appointment keeps
+    its row, and with it the id that calendars know it by. `warnings`: as for `summarized`.
+    """
     with transaction.atomic():
         _still_ours(job, recording)
-        CalendarEvent.objects.filter(recording=recording).delete()
+        before = list(CalendarEvent.objects.filter(recording=recording).order_by("pk"))
+        same = same_as_before([Known(row.title, row.start_datetime) for row in before], events)
+        kept = {before[index].pk for index in same.values()}
+        CalendarEvent.objects.filter(recording=recording).exclude(pk__in=kept).delete()
         CalendarEvent.objects.bulk_create(
-            CalendarEvent(
-                recording=recording,
-                title=event.title,
-                start_datetime=event.start,
-                end_datetime=event.end,
-                description=event.description,
-                location=event.location,
-                attendees=list(event.attendees),
-                reminder_minutes=event.reminder_minutes,
-            )
-            for event in events
+            CalendarEvent(recording=recording, **_columns(event))
+            for index, event in enumerate(events)
+            if index not in same
         )
+        for index, other in same.items():
+            row, columns = before[other], _columns(events[index])
+            if any(getattr(row, name) != value for name, value in columns.items()):
+                changes = {**columns, "changed_at": timezone.now()}
+                CalendarEvent.objects.filter(pk=row.pk).update(**changes)
+        _write_done(job, "events", warnings)
+        events_extracted(recording, len(events))
 
 
 def step_ended(
@@ -103,12 +119,13 @@ def step_ended(
     """Another attempt goes on from here. `failure`: why nothing came of it."""
     with transaction.atomic():
         _still_ours(job, recording)
-        job.options["done"] = {**job.options.get("done", {}), step: warnings}
         changes: dict[str, str] = {}
         if failure is not None:
             job.error_code, job.error_message = failure.code, failure.sentence[:500]
             changes = {"error_code": job.error_code, "error_message": job.error_message}
-        Job.objects.held(job.claim_token).update(options=job.options, **changes)
+        _write_done(job, step, warnings, **changes)
+        if failure is not None and step == "summary":
+            summary_failed(recording, failure.sentence)
 
 
 def ended(job: Job, recording: Recording) -> None:
@@ -135,6 +152,24 @@ def begins_anew(job: Job) -> None:
             raise LeaseLost
         job.windows.all().delete()
         ring(Job.Lane.TEXT)
+
+
+def _write_done(job: Job, step: str, warnings: list[str], **changes: str) -> None:
+    """Call after `_still_ours`, which read what was done before. `changes`: further columns."""
+    job.options["done"] = {**job.options.get("done", {}), step: warnings}
+    Job.objects.held(job.claim_token).update(options=job.options, **changes)
+
+
+def _columns(event: EventDraft) -> dict[str, Any]:
+    return {
+        "title": event.title,
+        "start_datetime": event.start,
+        "end_datetime": event.end,
+        "description": event.description,
+        "location": event.location,
+        "attendees": list(event.attendees),
+        "reminder_minutes": event.reminder_minutes,
+    }
 
 
 def _still_ours(job: Job, recording: Recording) -> QuerySet[Recording]:

@@ -50,11 +50,16 @@ class TextOptions:
         # A database may keep the keys in another order.
         return [sentence for work in WORK for sentence in self.done.get(work, ())]
 
+    @property
+    def owes_summary(self) -> bool:
+        """Whether one is wanted of which it is not known yet what came of it."""
+        return self.summary and "summary" not in self.done
+
     def joined(self, other: TextOptions) -> TextOptions:
         """What both want of a new transcript, of which nothing is done; the prompt of a request
         that still waits wins.
         """
-        waits = self.is_request and self.summary and "summary" not in self.done
+        waits = self.is_request and self.owes_summary
         leading = self if waits else other
         return TextOptions(
             title=self.title or other.title,

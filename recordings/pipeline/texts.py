@@ -15,7 +15,7 @@ from organizing import naming
 from organizing.models import NamingTemplate
 from recordings.budgets import BudgetExceeded, record_tokens, require_token_budget
 from recordings.connectors.base import TranscriptionCancelled
-from recordings.exports.subtitles import Cue
+from recordings.exports.subtitles import named
 from recordings.llm import client, extractive, tasks
 from recordings.llm.client import ModelError, ModelStopped, Reply
 from recordings.llm.sections import PromptTooLongError
@@ -58,7 +58,7 @@ class Run:
         require_token_budget(self.job.owner)
         return tasks.Session(
             self.model,
-            client.in_background(self.lease.should_stop),
+            client.in_background(self.lease.should_stop, self.lease.is_ending),
             self._charge,
             self.memo,
             self.on_progress,
@@ -110,8 +110,7 @@ def write_texts(job: Job, lease: Lease) -> None:
     may help.
     """
     commit_texts.began(job)
-    rows = Recording.objects.select_related("owner", "current_transcript")
-    recording = rows.defer("current_transcript__words").filter(pk=job.recording_id).first()
+    recording = Recording.objects.for_texts().filter(pk=job.recording_id).first()
     if recording is None:
         raise LeaseLost
     # After the transcript: a new one comes together with what is wanted of it.
@@ -152,17 +151,8 @@ def _take(run: Run, step: Step, begins_at: float) -> None:
 def material_of(recording: Recording) -> tasks.Material:
     """Reads `owner` and `current_transcript`. One query."""
     transcript = recording.current_transcript
-    names = transcript.names()
     return tasks.Material(
-        lines=tuple(
-            Cue(
-                name=names.get(segment["speaker"], segment["speaker"]),
-                text=segment["text"],
-                start=segment["start"],
-                end=segment["end"],
-            )
-            for segment in transcript.segments
-        ),
+        lines=tuple(named(transcript.segments, transcript.names())),
         context=context_of(recording),
         spoken_language=transcript.language,
     )
@@ -185,7 +175,7 @@ def _summarize(run: Run) -> None:
         summary = tasks.summarize(run.session(), run.material, options.prompt)
     run.warnings += summary.warnings
     seconds = round(time.monotonic() - started, 3)
-    if commit_texts.summarized(run.job, run.recording, summary, seconds):
+    if commit_texts.summarized(run.job, run.recording, summary, seconds, run.warnings):
         run.recording.summary = summary.text
     else:
         run.warnings.append(commit_texts.HAND_WRITTEN)
@@ -198,39 +188,39 @@ def extracted_summary(material: tasks.Material) -> tasks.Summary:
     return tasks.Summary(text, tasks.SummaryMeta(None, 1, length, length, extractive=True))
 
 
+def extracted_title(material: tasks.Material) -> str | None:
+    """Without a model: key phrases of the transcript."""
+    title = extractive.extractive_title(material.lines, language=material.spoken_language)
+    return title or None
+
+
 def _title(run: Run) -> None:
     if not run.recording.has_placeholder_title:
         return
-    title = proposed_title(run.recording, run.material, run.model, run.session)
+
+    def from_content() -> str | None:
+        if run.material.spoken_chars < SPOKEN_LEAST:
+            return None
+        if run.model is None:
+            return extracted_title(run.material)
+        return tasks.title(run.session(), run.material, run.recording.summary)
+
+    title = proposed_title(run.recording, from_content)
     if title:
         commit_texts.titled(run.job, run.recording, title)
 
 
-def proposed_title(
-    recording: Recording,
-    material: tasks.Material,
-    model: client.Model | None,
-    session: Callable[[], tasks.Session],
-) -> str | None:
+def proposed_title(recording: Recording, from_content: Callable[[], str | None]) -> str | None:
     """By the naming template of the first tag that has one, else of the folder, else the
-    owner's default; without any, what the model says, or the key phrases of the transcript. None
-    where there is nothing to say. Reads `owner`. Raises as `session` and `tasks.title` do.
-
-    The model is asked only for what the template needs.
+    owner's default; without any, what `from_content` makes of what was said. None where there is
+    nothing to say. Reads `owner`. Raises as `from_content` does, which is called only where the
+    template needs it.
     """
-
-    def from_content() -> str | None:
-        if material.spoken_chars < SPOKEN_LEAST:
-            return None
-        if model is None:
-            return extractive.extractive_title(material.lines, language=material.spoken_language)
-        return tasks.title(session(), material, recording.summary)
-
     shelves = shelves_of(recording, system=system.current())
     template_id = next((s.naming_template_id for s in shelves if s.naming_template_id), None)
     chosen = NamingTemplate.objects.for_recording(recording.owner, template_id)
     if chosen is None:
-        return from_content() or None
+        return from_content()
     return naming.named(
         chosen.template,
         pattern=chosen.pattern,
@@ -249,7 +239,7 @@ def _extract(run: Run) -> None:
     )
     if skipped:
         run.warnings.append(f"{skipped} of the events found made no sense and were left out.")
-    commit_texts.extracted(run.job, run.recording, drafts)
+    commit_texts.extracted(run.job, run.recording, drafts, run.warnings)
 
 
 @dataclass(frozen=True, slots=True)

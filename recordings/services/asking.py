@@ -18,7 +18,7 @@ from django.db import IntegrityError, connections
 from accounts.models import User
 from recordings.budgets import require_token_budget
 from recordings.llm import client, waiting
-from recordings.llm.client import Model, ModelError, Reply
+from recordings.llm.client import Model, ModelError, Patience, Reply
 from recordings.llm.tasks import Material, Session
 from recordings.models import Recording
 from recordings.pipeline.texts import charge, material_of
@@ -51,14 +51,23 @@ def asking(model: Model, *, by: User) -> Iterator[Session]:
     are taken, and for every ModelError.
     """
     try:
-        with waiting.place() as patience:
-            _let_go_of_the_database()
+        with place() as patience:
             yield Session(model, patience, partial(_paid, by.pk))
     except ModelError as error:
         logger.warning("The language model failed a request: %s (%s)", error, error.code)
         soon = OPERATOR_SECONDS if error.permanent else SOON_SECONDS
         wait = soon if error.retry_after is None else max(1, math.ceil(error.retry_after))
         raise Busy(str(error), retry_after=wait) from error
+
+
+@contextmanager
+def place() -> Iterator[Patience]:
+    """For work that takes long, without a connection to the database until one is needed. Raises
+    Busy where all places are taken.
+    """
+    with waiting.place() as patience:
+        _let_go_of_the_database()
+        yield patience
 
 
 def material_for(recording: Recording, viewer: User) -> Material:

@@ -12,12 +12,19 @@ from django.db import transaction
 
 from accounts.models import User
 from organizing.models import Tag
-from recordings.models import Recording, RecordingTag
-from recordings.models.recording import RecordingQuerySet
+from recordings import events
+from recordings.models import Recording
 from recordings.models.viewing import PERSONAL
 from recordings.pipeline.options import Hints
 from recordings.services.edit import require_owner, write_as
-from recordings.services.filing import attach, held, target_folder, usable_tags
+from recordings.services.filing import (
+    attach,
+    detach,
+    held,
+    is_known_to_owner,
+    target_folder,
+    usable_tags,
+)
 from recordings.services.processing import queue_transcription
 from recordings.services.removal import delete_held, hold_for_deletion, require_deletion_right
 from speakr_site.core import system
@@ -65,7 +72,14 @@ def update_recordings(*, by: User, ids: Iterable[int], changes: BatchChanges) ->
         every = Recording.objects
         allowed = every.visible_to(by) if changes.are_personal else every.editable_by(by)
         rows = held(allowed.filter(pk__in=wanted).defer(*LONG_TEXTS))
-        return _each(wanted, rows, lambda row: _update(row, by=by, changes=changes, tags=tags))
+        changed: list[tuple[Recording, list[str]]] = []
+
+        def update(row: Recording) -> None:
+            changed.append((row, _update(row, by=by, changes=changes, tags=tags)))
+
+        results = _each(wanted, rows, update)
+        events.updated_all(changed)
+    return results
 
 
 def delete_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
@@ -77,8 +91,10 @@ def delete_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
     wanted = list(dict.fromkeys(ids))
     with transaction.atomic():
         own = Recording.objects.filter(owner=by, pk__in=wanted).values_list("pk", flat=True)
-        rows = Recording.objects.filter(pk__in=hold_for_deletion(own))
-        return _each(wanted, rows.defer(*LONG_TEXTS), lambda row: delete_held(row, by=by))
+        rows = Recording.objects.defer(*LONG_TEXTS).in_bulk(hold_for_deletion(own))
+        results = _each(wanted, rows.values(), lambda row: None)
+        delete_held([rows[pk] for pk in wanted if pk in rows], by=by)
+    return results
 
 
 def transcribe_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
@@ -94,7 +110,7 @@ def transcribe_recordings(*, by: User, ids: Iterable[int]) -> list[ItemResult]:
 
 
 def _each(
-    ids: list[int], rows: RecordingQuerySet, act: Callable[[Recording], int | None]
+    ids: list[int], rows: Iterable[Recording], act: Callable[[Recording], int | None]
 ) -> list[ItemResult]:
     """Calls `act`, which undoes itself when it raises, on those of `rows`. It gives a job's id, if
     it made one.
@@ -114,16 +130,16 @@ def _each(
 
 
 @transaction.atomic
-def _update(recording: Recording, *, by: User, changes: BatchChanges, tags: list[Tag]) -> None:
+def _update(recording: Recording, *, by: User, changes: BatchChanges, tags: list[Tag]) -> list[str]:
+    """What of it its owner is to hear of."""
     require_owner(recording, by=by, names=changes.columns)
-    write_as(recording, by=by, changes=changes.columns)
+    told = write_as(recording, by=by, changes=changes.columns)
     if recording.owner_id != by.pk:
         tags = [tag for tag in tags if not tag.is_of_group]
-    if tags:
-        attach(recording, tags, by=by)
+    filed = bool(tags) and is_known_to_owner(recording, attach(recording, tags, by=by))
     if changes.remove_tag_ids:
-        links = RecordingTag.objects.filter(recording=recording, tag__in=changes.remove_tag_ids)
-        links.removable_by(by).delete()
+        filed |= detach(recording, changes.remove_tag_ids, by=by)[1] > 0
+    return [*told, "tags"] if filed else told
 
 
 def _transcribe(recording: Recording, *, by: User) -> int:

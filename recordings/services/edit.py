@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from recordings import events
 from recordings.models import Recording, ViewerState
 from recordings.models.viewing import PERSONAL
 from recordings.services.filing import ONLY_OWNER_FOLDER, target_folder
@@ -34,7 +35,7 @@ def edit_recording(*, recording: Recording, by: User, changes: Mapping[str, Any]
         with transaction.atomic():
             if "folder_id" in changes:
                 target_folder(changes["folder_id"], by=by, policy=system.current())
-            write_as(recording, by=by, changes=changes)
+            events.updated(recording, write_as(recording, by=by, changes=changes))
     except IntegrityError:
         # What somebody kept would belong to nothing.
         raise NotFound("Recording not found") from None
@@ -56,6 +57,7 @@ def edit_as_operator(*, recording: Recording, by: User, changes: Mapping[str, An
     """The console's change of what others own; leaves an audit row."""
     with transaction.atomic():
         write(recording, changes)
+        events.updated(recording, changes)
         record_audit(by=by, action="recording.change", target=recording, detail=", ".join(changes))
 
 
@@ -68,15 +70,17 @@ def require_owner(recording: Recording, *, by: User, names: Collection[str]) -> 
             raise NotAllowed(refusal)
 
 
-def write_as(recording: Recording, *, by: User, changes: Mapping[str, Any]) -> None:
+def write_as(recording: Recording, *, by: User, changes: Mapping[str, Any]) -> list[str]:
     """Each change where it belongs: what is personal, of anybody but the owner, to a row of theirs.
-    At most two queries. `changes`: as for `write`.
+    Gives the names of those that the owner is to hear of. At most two queries. `changes`: as for
+    `write`.
     """
     if recording.owner_id == by.pk:
         write(recording, changes)
-        return
+        return list(changes)
     kept = {name: value for name, value in changes.items() if name in PERSONAL}
-    write(recording, {name: value for name, value in changes.items() if name not in PERSONAL})
+    own = {name: value for name, value in changes.items() if name not in PERSONAL}
+    write(recording, own)
     if kept:
         # One statement: of any number at once, one makes the row and the others change it.
         ViewerState.objects.bulk_create(
@@ -85,6 +89,7 @@ def write_as(recording: Recording, *, by: User, changes: Mapping[str, Any]) -> N
             unique_fields=["user", "recording"],
             update_fields=list(kept),
         )
+    return list(own)
 
 
 def write(recording: Recording, changes: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ has one writer at a time and needs no locks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from organizing.models import Folder, Tag
 from organizing.services import require_folders_enabled
+from recordings import events
 from recordings.models import Recording, RecordingTag
 from speakr_site.core.errors import NotAllowed, NotFound
 from speakr_site.core.system import SystemSettings
@@ -45,6 +46,8 @@ def add_tags(*, recording: Recording, by: User, tag_ids: Iterable[int]) -> Added
         if recording.owner_id != by.pk and any(tag.is_of_group for tag in usable.values()):
             raise NotAllowed(ONLY_OWNER_TAGS)
         added = attach(recording, usable.values(), by=by)
+        if is_known_to_owner(recording, added):
+            events.updated(recording, ["tags"])
     return AddedTags(added, _complaints([pk for pk in wanted if pk not in usable]))
 
 
@@ -52,9 +55,13 @@ def remove_tag(*, recording: Recording, by: User, tag_id: int) -> None:
     """Raises NotFound for a tag that is not on it, as far as `by` may know, and NotAllowed for one
     that is neither their own nor their group's to take away.
     """
-    links = RecordingTag.objects.filter(recording=recording, tag=tag_id)
-    if links.removable_by(by).delete()[0]:
+    with transaction.atomic():
+        gone, known_to_owner = detach(recording, [tag_id], by=by)
+        if known_to_owner:
+            events.updated(recording, ["tags"])
+    if gone:
         return
+    links = RecordingTag.objects.filter(recording=recording, tag=tag_id)
     if links.shown_to(by).exists():
         raise NotAllowed
     raise NotFound("Tag not on this recording")
@@ -104,6 +111,23 @@ def attach(recording: Recording, tags: Iterable[Tag], *, by: User) -> list[Tag]:
         for index, tag in enumerate(added)
     )
     return added
+
+
+def detach(recording: Recording, tag_ids: Collection[int], *, by: User) -> tuple[int, int]:
+    """Deletes the links that `by` may remove: how many, and of how many of them the owner knew.
+    Call inside a transaction; one query, two for others than the owner.
+    """
+    links = RecordingTag.objects.filter(recording=recording, tag__in=tag_ids).removable_by(by)
+    if recording.owner_id == by.pk:
+        gone = links.delete()[0]
+        return gone, gone
+    of_groups = links.filter(tag__group__isnull=False).delete()[0]
+    return of_groups + links.delete()[0], of_groups
+
+
+def is_known_to_owner(recording: Recording, tags: Iterable[Tag]) -> bool:
+    """Whether any of them is more than what somebody else noted for themselves."""
+    return any(tag.is_of_group or tag.owner_id == recording.owner_id for tag in tags)
 
 
 def held(rows: QuerySet) -> QuerySet:

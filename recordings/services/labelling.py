@@ -15,6 +15,7 @@ from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Concat, Length, Replace
 
 from accounts.models import User
+from recordings import events
 from recordings.models import Recording, RecordingSpeaker, Transcript
 from recordings.models.transcript import NAMELESS
 from speakers.models import Speaker
@@ -122,6 +123,7 @@ def _assign(recording: Recording, names: Mapping[str, str]) -> Recording:
     called = {**shown, **wanted}
     recording.participants = _participants(called.get(label) or label for label in voices)
     Recording.objects.filter(pk=recording.pk).update(participants=recording.participants)
+    events.updated(recording, ["participants", "speakers"])
     return recording
 
 

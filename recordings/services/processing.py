@@ -7,11 +7,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
+from recordings import events
 from recordings.budgets import require_token_budget, require_transcription_budget
 from recordings.llm import client
 from recordings.llm.tasks import leaves_room
@@ -27,6 +28,7 @@ from speakr_site.core import system
 from speakr_site.core.errors import Conflict, InvalidInput
 from speakr_site.core.queue import ring
 
+CANCELLED = "Cancelled"
 PROMPT_TOO_LONG = "The summary prompt takes more than half of the language model's context"
 
 
@@ -203,12 +205,21 @@ def rest_cancelled(job: Job) -> None:
             Recording.objects.filter(pk=job.recording_id, status=Recording.Status.SUMMARIZING),
             Recording.Status.COMPLETED,
         )
+        tell_if_unsummarized(job, CANCELLED)
         return
     recording = Recording.objects.get(pk=job.recording_id)
     status = recording.resting_status()
     if Job.objects.active().filter(recording=recording, lane=Job.Lane.TEXT).exists():
         status = Recording.Status.SUMMARIZING
     _rest(Recording.objects.filter(pk=recording.pk), status)
+    events.transcription_failed(recording, CANCELLED)
+
+
+def tell_if_unsummarized(job: Job, error: str) -> None:
+    """A text job has ended: tells of the summary that was wanted of it and not made. One query."""
+    options = Job.objects.values_list("options", flat=True).get(pk=job.pk)
+    if TextOptions(**options).owes_summary:
+        events.summary_failed(job.recording, error)
 
 
 def rest_abandoned() -> int:
@@ -217,16 +228,28 @@ def rest_abandoned() -> int:
     """
     working = Job.objects.active().filter(recording=OuterRef("pk"))
     abandoned = Recording.objects.filter(~Exists(working), status__in=Recording.ACTIVE)
-    return sum(
-        _rest(abandoned.filter(pk=recording.pk), recording.resting_status())
-        for recording in abandoned.only("pk", "current_transcript_id")
-    )
+    columns = ("pk", "owner_id", "status", "current_transcript_id")
+    return sum(_rest_abandoned(abandoned, recording) for recording in abandoned.only(*columns))
+
+
+@transaction.atomic
+def _rest_abandoned(abandoned: QuerySet[Recording], recording: Recording) -> int:
+    """How many it were. What became of a summary, or whether one was wanted, nobody knows now."""
+    still = abandoned.filter(pk=recording.pk, status=recording.status)
+    rested = _rest(still, recording.resting_status())
+    if rested and recording.status != Recording.Status.SUMMARIZING:
+        events.transcription_failed(recording, CANCELLED)
+    return rested
 
 
 def texts_ended(recording_id: int, warnings: Sequence[str]) -> None:
     """A recording that waits for other work besides keeps its status."""
     recordings = Recording.objects.filter(pk=recording_id)
-    recordings.update(text_warnings=warnings, completed_at=timezone.now())
+    recordings.update(text_warnings=warnings)
+    # Not moved by another summary of the same transcript.
+    recordings.filter(
+        Q(completed_at=None) | Q(completed_at__lt=F("current_transcript__created_at"))
+    ).update(completed_at=timezone.now())
     recordings.filter(status=Recording.Status.SUMMARIZING).update(status=Recording.Status.COMPLETED)
 
 
@@ -236,7 +259,7 @@ def _rest(recordings: QuerySet[Recording], status: str) -> int:
     changes: dict[str, Any] = {
         "status": status,
         "error_code": "cancelled" if failed else "",
-        "error_message": "Cancelled" if failed else None,
+        "error_message": CANCELLED if failed else None,
     }
     if status == Recording.Status.COMPLETED:
         changes["completed_at"] = Coalesce("completed_at", timezone.now())

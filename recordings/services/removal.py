@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from recordings import storage
+from recordings import events, storage
 from recordings.models import Job, Recording
 from speakr_site.core.audit import record_audit
 from speakr_site.core.errors import NotAllowed, NotFound
@@ -40,7 +40,7 @@ def delete_recording(*, recording: Recording, by: User) -> None:
     with transaction.atomic():
         if not hold_for_deletion([recording.pk]):
             raise NotFound("Recording not found")
-        delete_held(recording, by=by)
+        delete_held([recording], by=by)
 
 
 def require_deletion_right(by: User) -> None:
@@ -69,14 +69,17 @@ def hold_for_deletion(ids: Iterable[int]) -> list[int]:
         transaction.savepoint_rollback(here)
 
 
-def delete_held(recording: Recording, *, by: User | None, reason: str = "") -> None:
-    """Deletes one that `hold_for_deletion` gave, in the same transaction, and leaves an audit row.
+def delete_held(recordings: Sequence[Recording], *, by: User | None, reason: str = "") -> None:
+    """Deletes those that `hold_for_deletion` gave, in the same transaction, and leaves an audit row
+    for each.
 
     `by`: None is retention, whose `reason` stands there instead of the title.
     """
-    detail = reason or str(recording)
-    record_audit(by=by, action="recording.delete", target=recording, detail=detail)
-    recording.delete()
+    events.deleted(recordings)
+    for recording in recordings:
+        detail = reason or str(recording)
+        record_audit(by=by, action="recording.delete", target=recording, detail=detail)
+        recording.delete()
 
 
 def delete_audio_held(recording: Recording) -> None:
@@ -85,6 +88,7 @@ def delete_audio_held(recording: Recording) -> None:
     """
     key = recording.audio_key
     Recording.objects.filter(pk=recording.pk).update(audio_key="", audio_deleted_at=timezone.now())
+    events.updated(recording, ["audio_available"])
     transaction.on_commit(lambda: storage.release(key))
 
 
@@ -93,7 +97,7 @@ def delete_as_operator(*, recordings: Iterable[Recording], by: User) -> None:
     for recording in recordings:
         with transaction.atomic():
             if hold_for_deletion([recording.pk]):
-                delete_held(recording, by=by)
+                delete_held([recording], by=by)
 
 
 def sweep_orphans() -> int:

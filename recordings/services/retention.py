@@ -283,7 +283,7 @@ def _delete(recording_id: int, *, rules: Rules, state: RetentionState, now: date
         delete_audio_held(recording)
         mark.delete()
     else:
-        delete_held(recording, by=None, reason=verdict.reason)
+        delete_held([recording], by=None, reason=verdict.reason)
     return True
 
 

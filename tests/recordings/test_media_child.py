@@ -81,7 +81,7 @@ class TestHelper:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as parent:
             helper = psutil.Process(int(parent.stdout.readline()))
             parent.kill()
-        gone, alive = psutil.wait_procs([helper], timeout=10)
+        gone, alive = psutil.wait_procs([helper], timeout=60)
         assert gone
         assert not alive
 

@@ -274,7 +274,7 @@ def stop_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(queue, "stopping", stopping)
     for _ in range(2):  # the second look begins when the first has ended
-        assert looks.acquire(timeout=5)
+        assert looks.acquire(timeout=60)
 
 
 @pytest.mark.usefixtures("brisk")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,6 +16,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from hooks.models import Delivery, Webhook
+from hooks.outbox import publish
 from organizing.models import Folder, Tag
 from recordings import storage
 from recordings.models import Job, Recording, RecordingSpeaker, RecordingTag, Transcript
@@ -25,7 +29,10 @@ from tests.factories import make_recording
 
 pytestmark = pytest.mark.django_db
 
-ROWS = (Recording, Transcript, RecordingSpeaker, RecordingTag, Speaker, Tag, Folder, User)
+ROWS = (
+    Recording, Transcript, RecordingSpeaker, RecordingTag, Speaker, Tag, Folder, User, Webhook,
+    Delivery,
+)  # fmt: skip
 
 
 def run(*arguments: str) -> str:
@@ -125,6 +132,27 @@ def test_the_api_lists_and_shows_them(api: Callable[[User], APIClient], seeded: 
     done = next(item for item in body["recordings"] if item["status"] == "COMPLETED")
     answer = client.get(f"/api/v1/recordings/{done['id']}/transcript", {"format": "srt"}).json()
     assert answer["content"].count(" --> ") > 10
+
+
+def test_two_webhooks_have_deliveries_that_ended_and_get_no_more(seeded: User) -> None:
+    hooks = list(Webhook.objects.filter(owner=seeded))
+    assert [hook.enabled for hook in hooks] == [False, False]
+    titles = set(Recording.objects.filter(owner=seeded).values_list("title", flat=True))
+    for hook in hooks:
+        rows = list(hook.deliveries.all())
+        assert len(rows) == 20
+        assert {row.wire_status for row in rows} == {"success", "permanent_failure"}
+        assert {json.loads(row.payload)["data"]["title"] for row in rows} <= titles
+        assert hook.secrets(timezone.now())
+    publish(owner_id=seeded.pk, event_type="recording.transcription.completed", data={})
+    assert Delivery.objects.count() == 40
+
+
+def test_no_more_webhooks_are_made_than_a_person_may_have(settings: Any) -> None:
+    settings.WEBHOOK_MAX_PER_USER = 1
+    run("--recordings", "1", "--audio", "0")
+    run("--recordings", "1", "--audio", "0")
+    assert Webhook.objects.count() == 1
 
 
 def test_no_work_waits(seeded: User) -> None:

@@ -5,11 +5,13 @@ is wanted of a new transcript is made of it.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from constance import config
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from recordings.pipeline.align import LabelledSegment
 from recordings.pipeline.commit import Outcome
 from recordings.pipeline.failures import Failure
 from recordings.pipeline.options import Hints
+from recordings.pipeline.run import run
 from recordings.pipeline.text_options import after_transcription
 from recordings.services.edit import edit_recording
 from recordings.services.processing import (
@@ -34,7 +37,7 @@ from recordings.services.processing import (
 from recordings.services.recovery import sweep_expired_leases
 from recordings.services.removal import delete_recording
 from recordings.tasks import work
-from speakr_site.core import system
+from speakr_site.core import queue, system
 from speakr_site.core.errors import Conflict
 from tests.concurrency import at_once
 from tests.factories import make_job, make_recording, make_transcript
@@ -259,8 +262,6 @@ class TestNewTranscript:
     def test_what_came_between_the_claim_and_the_first_look_is_wanted_too(
         self, talk: Recording
     ) -> None:
-        from recordings.pipeline.run import run
-
         queue_summary(recording=talk, by=talk.owner)
         job = claim(TEXT)
         transcribed_again(talk)
@@ -278,6 +279,95 @@ class TestNewTranscript:
         amid(lambda: len(model_server.requests) == 1 and transcribed_again(talk))
         done = finish(talk)
         assert (done.summary, done.title) == ("A poem.", "The Bridge")
+
+    def test_the_operator_may_leave_summaries_out(
+        self, talk: Recording, model_server: ModelServer
+    ) -> None:
+        config.disable_auto_summarization = True
+        model_server.answers = ["The Bridge"]
+        transcribed_again(talk)
+        done = finish(talk)
+        assert (done.summary, done.title) == ("Earlier.", "The Bridge")
+        assert len(model_server.requests) == 1
+        # Who asks gets one.
+        model_server.answers = ["It opens in autumn."]
+        queue_summary(recording=now(talk), by=talk.owner)
+        assert finish(talk).summary == "It opens in autumn."
+
+
+class TestCompletedAt:
+    """When the recording was first complete, since it was transcribed last."""
+
+    EARLY = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def test_another_summary_does_not_move_it(self, talk: Recording) -> None:
+        then = timezone.now()
+        Recording.objects.update(completed_at=then)
+        queue_summary(recording=talk, by=talk.owner)
+        assert finish(talk).completed_at == then
+
+    def test_nor_does_one_that_fails(self, talk: Recording, model_server: ModelServer) -> None:
+        then = timezone.now()
+        Recording.objects.update(completed_at=then)
+        model_server.answers = [Refuses(401)]
+        queue_summary(recording=talk, by=talk.owner)
+        assert finish(talk).completed_at == then
+
+    def test_another_transcription_does(self, talk: Recording) -> None:
+        Recording.objects.update(completed_at=self.EARLY)
+        begun = timezone.now()
+        transcribed_again(talk)
+        done = finish(talk).completed_at
+        assert done is not None and done > begun
+        queue_summary(recording=now(talk), by=talk.owner)
+        assert finish(talk).completed_at == done
+
+    def test_also_where_a_summary_waited_for_the_earlier_one(self, talk: Recording) -> None:
+        Recording.objects.update(completed_at=self.EARLY)
+        queue_summary(recording=now(talk), by=talk.owner)
+        transcribed_again(talk)
+        assert finish(talk).completed_at != self.EARLY
+
+
+class TestAnEnd:
+    """A cluster that was asked to stop."""
+
+    @pytest.fixture
+    def asked_to_stop(
+        self, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        settings.LLM_MAX_RETRIES, settings.LLM_REQUEST_TIMEOUT = 9, 600
+        monkeypatch.setattr(queue, "stopping", lambda: bool(model_server.requests))
+
+    @pytest.mark.usefixtures("asked_to_stop")
+    @pytest.mark.parametrize("header", ["60", "0"])
+    def test_waits_for_no_server_that_is_busy(
+        self, talk: Recording, model_server: ModelServer, header: str
+    ) -> None:
+        model_server.answers = [Refuses(429, headers={"Retry-After": header})]
+        job = queue_summary(recording=talk, by=talk.owner)
+        begun = time.monotonic()
+        run(claim(TEXT))
+        assert time.monotonic() - begun < 5
+        job.refresh_from_db()
+        assert (job.status, job.attempts) == (Job.Status.QUEUED, 0)
+
+    @pytest.mark.usefixtures("asked_to_stop")
+    def test_keeps_the_answer_under_way_and_asks_for_no_other(
+        self, alice: User, model_server: ModelServer
+    ) -> None:
+        long = make_talk(alice, *(f"Point {number} was talked about." for number in range(3000)))
+
+        def slow(_request: dict[str, Any]) -> str:
+            time.sleep(1.5)
+            return "Notes."
+
+        model_server.answers = [slow]
+        job = queue_summary(recording=long, by=alice)
+        run(claim(TEXT))
+        assert len(model_server.requests) == job.windows.count() == 1
+        job.refresh_from_db()
+        assert (job.status, job.attempts) == (Job.Status.QUEUED, 0)
 
 
 class TestHandWritten:

@@ -4,16 +4,23 @@ server in trouble costs.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from constance import config
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from icalendar import Calendar
 
 from accounts.models import User
 from recordings.llm import client
 from recordings.models import CalendarEvent, Job, Recording, TokenUsage
+from recordings.pipeline.appointments import Known, same_as_before
 from recordings.services.processing import queue_summary
 from recordings.tasks import work
 from tests.factories import make_folder, make_recording, make_tag, make_transcript
@@ -27,6 +34,7 @@ from tests.model_server import (
     completion,
     model_server,
 )
+from tests.recordings.api.uploading import upload
 
 __all__ = ["model_server"]
 
@@ -180,6 +188,33 @@ def test_the_last_minute_of_four_hours_reaches_the_model(
     assert done.summary_meta["covered_chars"] == done.summary_meta["input_chars"]
 
 
+def test_notes_that_do_not_fit_together_are_joined_more_than_once(
+    alice: User, model_server: ModelServer, settings: Any
+) -> None:
+    settings.TEXT_MODEL_CONTEXT_TOKENS = 2048
+    long = make_talk(alice, *(f"Point P{number} was talked about." for number in range(1500)))
+    joins: list[int] = []
+
+    def keeps_what_it_noted(request: dict[str, Any]) -> str:
+        said = request["messages"][-1]["content"]
+        if "Take notes on this part" in said or "comes in" in str(request["messages"]):
+            found = sorted(set(re.findall(r"M\d+", said.split("NOTES ON EARLIER PARTS")[0])))
+            assert not found
+            return f"M{len(model_server.requests)} " + "and much more was said of it " * 25
+        found = list(dict.fromkeys(re.findall(r"M\d+", said)))
+        joins.append(len(found))
+        return " ".join(found) + " and more of it" * 50
+
+    model_server.answers = [keeps_what_it_noted]
+    done = summarize(long)
+    assert done.text_warnings == []
+    sections = done.summary_meta["sections"]
+    assert done.summary.split(" and ")[0].split() == [f"M{n}" for n in range(1, sections + 1)]
+    # The last of several rounds has all of them, the first none so many.
+    assert len(joins) > sections // 4
+    assert joins[-1] == sections > max(joins[: len(joins) // 2])
+
+
 def test_a_restart_pays_for_nothing_twice(alice: User, model_server: ModelServer) -> None:
     long = make_talk(alice, *(f"Point {number} was talked about." for number in range(3000)))
     asked: list[str] = []
@@ -240,8 +275,6 @@ class TestWithoutAModel:
 class TestPrecedence:
     @pytest.fixture
     def filed(self, talk: Recording, alice: User) -> Recording:
-        from constance import config
-
         config.enable_folders = True
         config.admin_default_summary_prompt = "As the operator likes."
         alice.summary_prompt = "As Alice likes."
@@ -306,6 +339,110 @@ def test_events_are_read_in_the_owner_s_zone(talk: Recording, model_server: Mode
         ("Ship", datetime(2026, 3, 20, 8, tzinfo=UTC)),
     ]
     assert done.text_warnings == ["2 of the events found made no sense and were left out."]
+
+
+def test_variables_of_an_upload_reach_the_model(client: Any, model_server: ModelServer) -> None:
+    sent = upload(client, prompt_variables='{"customer": "Zoë & Sons"}')
+    recording = Recording.objects.get(pk=sent.json()["id"])
+    make_transcript(recording=recording, segments=[{
+        "speaker": None, "start": 0.0, "end": 4.0, "text": SAID,
+    }])  # fmt: skip
+    prompt = {"custom_prompt": "What does {{ customer }} want, and {{nobody}}?"}
+    client.post(f"/api/v1/recordings/{recording.pk}/summarize", prompt, format="json")
+    finish(recording)
+    assert "What does Zoë & Sons want, and ?" in model_server.prompts()[0]
+
+
+class TestEventsFoundAgain:
+    """Calendars that took an event over know it by its UID."""
+
+    @pytest.fixture
+    def entries(self, talk: Recording, model_server: ModelServer, client: Any) -> Any:
+        """Summarizes with these events as the model's: title -> VEVENT, as a calendar reads it."""
+        User.objects.update(extract_events=True)
+
+        def found(*events: dict[str, Any]) -> dict[str, Any]:
+            model_server.answers = ["Summary.", json.dumps({"events": events})]
+            summarize(Recording.objects.select_related("owner").get(pk=talk.pk))
+            file = client.get(f"/api/v1/recordings/{talk.pk}/events/ics").content
+            return {str(entry["summary"]): entry for entry in Calendar.from_ical(file).events}
+
+        return found
+
+    @staticmethod
+    def event(title: str, day: int, **columns: Any) -> dict[str, Any]:
+        return {"title": title, "start_datetime": f"2026-03-{day:02}T10:00", **columns}
+
+    def test_the_same_ones_are_the_same(self, entries: Any) -> None:
+        events = [self.event("Loan", 6), self.event("Ship", 20)]
+        before = entries(*events)
+        rows = list(CalendarEvent.objects.order_by("pk").values())
+        assert entries(*reversed(events)) == before
+        assert list(CalendarEvent.objects.order_by("pk").values()) == rows
+
+    def test_what_is_said_otherwise_of_one_is_a_change_of_it(self, entries: Any) -> None:
+        before = entries(self.event("Loan", 6), self.event("Ship", 20))
+        after = entries(self.event(" LOAN", 6, location="Bank"), self.event("Ship", 20))
+        assert after["LOAN"]["uid"] == before["Loan"]["uid"]
+        assert after["LOAN"]["location"] == "Bank"
+        assert after["LOAN"].decoded("dtstamp") >= before["Loan"].decoded("dtstamp")
+        assert CalendarEvent.objects.get(title="LOAN").changed_at > (
+            CalendarEvent.objects.get(title="Ship").changed_at
+        )
+        assert after["Ship"] == before["Ship"]
+
+    def test_one_that_was_put_off_moves(self, entries: Any) -> None:
+        before = entries(self.event("Loan", 6), self.event("Ship", 20))
+        after = entries(self.event("Loan", 20), self.event("Ship", 21))
+        assert after["Loan"]["uid"] == before["Loan"]["uid"]
+        assert after["Ship"]["uid"] == before["Ship"]["uid"]
+        assert after["Loan"].decoded("dtstart") == datetime(2026, 3, 20, 10, tzinfo=UTC)
+
+    def test_one_that_is_called_otherwise_is_renamed(self, entries: Any) -> None:
+        before = entries(self.event("Call the bank", 6), self.event("Ship", 20))
+        after = entries(self.event("Bank call about the loan", 6), self.event("Ship", 20))
+        assert after["Bank call about the loan"]["uid"] == before["Call the bank"]["uid"]
+
+    def test_what_could_be_either_is_neither(self, entries: Any) -> None:
+        standups = [self.event("Stand-up", day) for day in (2, 3)]
+        entries(*standups, self.event("Lunch", 9), self.event("Dinner", 9))
+        old = set(CalendarEvent.objects.values_list("pk", flat=True))
+        entries(*(self.event("Stand-up", day) for day in (4, 5)), self.event("Tea", 9))
+        assert not old & set(CalendarEvent.objects.values_list("pk", flat=True))
+        assert CalendarEvent.objects.count() == 3
+
+    def test_what_is_gone_goes_and_what_is_new_comes(self, entries: Any) -> None:
+        before = entries(self.event("Loan", 6), self.event("Ship", 20))
+        after = entries(self.event("Ship", 20), self.event("Feast", 27))
+        assert list(after) == ["Ship", "Feast"]
+        assert after["Ship"] == before["Ship"]
+        assert after["Feast"]["uid"] not in {entry["uid"] for entry in before.values()}
+
+    def test_none_found_leaves_none(self, entries: Any) -> None:
+        entries(self.event("Loan", 6))
+        with pytest.raises(ValueError):
+            entries()
+        assert not CalendarEvent.objects.exists()
+
+    @given(
+        st.lists(st.tuples(st.sampled_from("abcA"), st.integers(1, 3)), max_size=8),
+        st.lists(st.tuples(st.sampled_from("abcA"), st.integers(1, 3)), max_size=8),
+    )
+    def test_no_event_is_two_others(
+        self, before: list[tuple[str, int]], found: list[tuple[str, int]]
+    ) -> None:
+        known, now = (
+            [Known(title, datetime(2026, 3, day, tzinfo=UTC)) for title, day in events]
+            for events in (before, found)
+        )
+        same = same_as_before(known, now)
+        assert len(set(same.values())) == len(same)
+        for new, old in same.items():
+            assert (
+                now[new].title.casefold() == known[old].title.casefold()
+                or now[new].start == known[old].start
+            )
+        assert len(same_as_before(known, known)) == len(known)
 
 
 def test_events_that_cannot_be_read_cost_none_of_those_there_are(

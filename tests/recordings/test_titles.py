@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from constance import config
+from django.db import connections
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from recordings.llm import client as llm
-from recordings.llm import waiting
+from recordings.llm import extractive, waiting
 from recordings.models import Job, Recording, TokenUsage
 from recordings.pipeline.text_options import TextOptions
 from recordings.tasks import work
@@ -103,6 +104,31 @@ class TestThePipeline:
         assert SAID[0] in model_server.prompts()[0]
         assert PLACEHOLDER not in model_server.prompts()[0]
         assert TokenUsage.objects.get().operation == "title_generation"
+
+    @pytest.mark.parametrize("prefix", ["Recording - ", "Auto-processed - "])
+    def test_a_name_that_a_program_gave_is_nobody_s_choice(
+        self, alice: User, model_server: ModelServer, prefix: str
+    ) -> None:
+        filename = "kick-off.mp3".rjust(300, "x")
+        talk = make_talk(alice, title=f"{prefix}{filename}"[:200], original_filename=filename)
+        model_server.answers = ["Cargo bicycle"]
+        assert after_the_pipeline(talk).title == "Cargo bicycle"
+
+    def test_the_same_of_another_file_is(self, alice: User, model_server: ModelServer) -> None:
+        talk = make_talk(alice, title="Auto-processed - other.mp3")
+        assert after_the_pipeline(talk).title == "Auto-processed - other.mp3"
+        assert model_server.requests == []
+
+    def test_a_context_too_small_for_the_question_costs_a_warning(
+        self, alice: User, model_server: ModelServer, settings: Any
+    ) -> None:
+        settings.TEXT_MODEL_CONTEXT_TOKENS = 2048
+        done = after_the_pipeline(make_talk(alice, participants="人" * 500))
+        assert (done.title, done.status) == (PLACEHOLDER, Recording.Status.COMPLETED)
+        assert done.text_warnings == [
+            "No title: What is asked takes more than half of the language model's context."
+        ]
+        assert model_server.requests == []
 
     def test_what_somebody_chose_stays(self, alice: User, model_server: ModelServer) -> None:
         talk = make_talk(alice, title="Kick-off")
@@ -346,8 +372,9 @@ class TestRegenerating:
         assert model_server.requests == []
 
     def test_it_waits_only_where_there_is_a_place(
-        self, client: APIClient, talk: Recording, alice: User, model_server: ModelServer
-    ) -> None:
+        self, client: APIClient, talk: Recording, alice: User, model_server: ModelServer,
+        settings: Any,
+    ) -> None:  # fmt: skip
         places = []
         try:
             while waiting._places.acquire(blocking=False):
@@ -357,12 +384,36 @@ class TestRegenerating:
             assert response.status_code == 503
             assert int(response["Retry-After"]) >= 1
             assert model_server.requests == []
-            # What needs no model needs no place.
+            # Picking phrases takes a while too.
+            settings.TEXT_MODEL_NAME = ""
+            assert client.post(url(talk)).status_code == 503
+            # What needs neither needs no place.
             make_naming_template(owner=alice, template="{{date}}", is_default=True)
             assert client.post(url(talk)).status_code == 200
         finally:
             for place in places:
                 place.release()
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("has_model", [True, False])
+    def test_no_connection_to_the_database_is_held_meanwhile(
+        self, client: APIClient, talk: Recording, model_server: ModelServer, settings: Any,
+        monkeypatch: pytest.MonkeyPatch, has_model: bool,
+    ) -> None:  # fmt: skip
+        open_then: list[bool] = []
+        held = connections.all()
+
+        def notes(*_arguments: Any, **_options: Any) -> str:
+            open_then.append(any(connection.connection for connection in held))
+            return "Cargo bicycle"
+
+        if has_model:
+            model_server.answers = [notes]
+        else:
+            settings.TEXT_MODEL_NAME = ""
+            monkeypatch.setattr(extractive, "extractive_title", notes)
+        assert client.post(url(talk)).json()["title"] == "Cargo bicycle"
+        assert open_then == [False]
 
     def test_its_place_is_free_again_whatever_came_of_it(
         self, client: APIClient, talk: Recording, model_server: ModelServer, settings: Any

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from recordings.llm.chatting import Question
-from speakr_site.core.api.fields import StrictBooleanField, TextField
+from speakr_site.core.api.fields import RequiredTextField, StrictBooleanField
 from speakr_site.core.errors import InvalidInput
 
 MESSAGE_MAX_LENGTH = 10_000
@@ -18,7 +18,6 @@ TURNS_MAX = 50
 # Characters of all turns together.
 HISTORY_MAX_LENGTH = 200_000
 ROLES = ("user", "assistant")
-REQUIRED = "message is required"
 
 
 @extend_schema_field(
@@ -59,11 +58,7 @@ class HistoryField(serializers.Field):
 
 
 class ChatSerializer(serializers.Serializer):
-    message = TextField(
-        max_length=MESSAGE_MAX_LENGTH,
-        error_messages={"required": REQUIRED, "null": REQUIRED, "blank": REQUIRED},
-        help_text="The question.",
-    )
+    message = RequiredTextField(max_length=MESSAGE_MAX_LENGTH, help_text="The question.")
     conversation_history = HistoryField(required=False, allow_null=True)
     stream = StrictBooleanField(
         required=False, default=False, help_text="Answer with server-sent events, as text comes."

@@ -231,11 +231,6 @@ class TitleSerializer(serializers.Serializer):
     recording = RecordingDetailSerializer()
 
 
-class DoneSerializer(serializers.Serializer):
-    success = serializers.BooleanField()
-    message = serializers.CharField()
-
-
 class QueuedSerializer(serializers.Serializer):
     success = serializers.BooleanField()
     job_id = serializers.IntegerField()

@@ -25,16 +25,18 @@ class EventsViewSet(ScopedViewSet):
     scopes = {"retrieve": "read", "download": "read"}
 
     def get_queryset(self) -> RecordingQuerySet:
-        return super().get_queryset().only("pk")
+        rows = super().get_queryset().select_related("owner")
+        return rows.only("owner__extract_events")
 
     @extend_schema(
         summary="The dates that were agreed on",
-        description="By start. They are looked for while the owner has `extract_events` on and a "
-        "language model is configured.",
+        description="By start; none while the owner has `extract_events` off. They are looked for "
+        "with each summary, where a language model is configured; one that is found again keeps "
+        "its id.",
         responses=out.EventListSerializer,
     )
     def retrieve(self, request: Request, pk: str) -> Response:
-        events = self.get_object().events.in_order()
+        events = self.get_object().shown_events()
         return Response({"events": [shapes.event(event) for event in events]})
 
     @extend_schema(
@@ -42,7 +44,7 @@ class EventsViewSet(ScopedViewSet):
     )
     def download(self, request: Request, pk: str) -> HttpResponse:
         recording = self.get_object()
-        events = list(recording.events.in_order())
+        events = list(recording.shown_events())
         if not events:
             raise NotFound("No events found")
         response = HttpResponse(
@@ -59,7 +61,7 @@ def _entry(event: CalendarEvent) -> ics.Entry:
         title=event.title,
         start=event.start_datetime,
         end=event.end_datetime,
-        created_at=event.created_at,
+        changed_at=event.changed_at,
         description=event.description,
         location=event.location,
         attendees=event.attendees,

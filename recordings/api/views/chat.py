@@ -42,8 +42,7 @@ class ChatViewSet(ScopedViewSet):
     rate_groups = {"create": "processing"}
 
     def get_queryset(self) -> RecordingQuerySet:
-        rows = super().get_queryset().select_related("owner", "current_transcript")
-        return rows.defer("current_transcript__words")
+        return super().get_queryset().for_texts()
 
     @extend_schema(
         summary="Ask about a recording",

@@ -6,11 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from recordings.api.serializers import filing, out
+from recordings.api.serializers import filing
 from recordings.models import Recording
 from recordings.models.recording import RecordingQuerySet
 from recordings.services.filing import add_tags, remove_tag
 from speakr_site.core.api.parsers import json_object
+from speakr_site.core.api.serializers import DoneSerializer
 from speakr_site.core.api.viewsets import ScopedViewSet, is_storable_id
 from speakr_site.core.errors import NotFound
 
@@ -45,7 +46,7 @@ class RecordingTagViewSet(ScopedViewSet):
         summary="Take a tag off a recording",
         description="One's own tag; a group's tag as the recording's owner or an admin of the "
         "group.",
-        responses={200: out.DoneSerializer},
+        responses={200: DoneSerializer},
     )
     def destroy(self, request: Request, pk: str, tag_id: str) -> Response:
         recording = self.get_object()

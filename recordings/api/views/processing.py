@@ -15,8 +15,9 @@ from speakr_site.core.api.schema import errors
 from speakr_site.core.api.viewsets import ScopedViewSet
 
 
-@extend_schema(tags=["Processing"])
-class TranscribeViewSet(ScopedViewSet):
+class _Queues:
+    """What the views share that queue work on a recording."""
+
     model = Recording
     scopes = {"create": "edit"}
     rate_groups = {"create": "processing"}
@@ -24,6 +25,14 @@ class TranscribeViewSet(ScopedViewSet):
     def get_queryset(self) -> RecordingQuerySet:
         return super().get_queryset().select_related("owner")
 
+    @staticmethod
+    def queued(job: Job, message: str) -> Response:
+        body = {"success": True, "job_id": job.pk, "status": "QUEUED", "message": message}
+        return Response(body)
+
+
+@extend_schema(tags=["Processing"])
+class TranscribeViewSet(_Queues, ScopedViewSet):
     @extend_schema(
         summary="Transcribe again",
         description="Whoever may edit the recording: what the body leaves out is as its owner "
@@ -36,18 +45,11 @@ class TranscribeViewSet(ScopedViewSet):
         body = in_.TranscribeSerializer(data=json_object(request, optional=True))
         body.is_valid(raise_exception=True)
         job = queue_transcription(recording=recording, by=request.user, hints=body.hints())
-        return _queued(job, "Transcription queued")
+        return self.queued(job, "Transcription queued")
 
 
 @extend_schema(tags=["Processing"])
-class SummarizeViewSet(ScopedViewSet):
-    model = Recording
-    scopes = {"create": "edit"}
-    rate_groups = {"create": "processing"}
-
-    def get_queryset(self) -> RecordingQuerySet:
-        return super().get_queryset().select_related("owner")
-
+class SummarizeViewSet(_Queues, ScopedViewSet):
     @extend_schema(
         summary="Summarize again",
         description="The summary there is stays until the new one replaces it. Without a language "
@@ -61,8 +63,4 @@ class SummarizeViewSet(ScopedViewSet):
         body.is_valid(raise_exception=True)
         prompt = body.validated_data.get("custom_prompt")
         job = queue_summary(recording=recording, by=request.user, custom_prompt=prompt)
-        return _queued(job, "Summarization queued")
-
-
-def _queued(job: Job, message: str) -> Response:
-    return Response({"success": True, "job_id": job.pk, "status": "QUEUED", "message": message})
+        return self.queued(job, "Summarization queued")

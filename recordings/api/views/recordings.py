@@ -17,7 +17,7 @@ from recordings.api import shapes
 from recordings.api.serializers import in_, out
 from recordings.api.upload_form import UploadForm
 from recordings.api.upload_handler import HashingUploadHandler, UploadParser
-from recordings.exports import text
+from recordings.exports import subtitles, text
 from recordings.models import Job, Recording, TranscriptTemplate
 from recordings.models.filing import Filing, shown_filing, shown_folders
 from recordings.models.recording import RecordingQuerySet, RecordingScope
@@ -30,6 +30,7 @@ from speakr_site.core import system
 from speakr_site.core.api.pagination import pages_of
 from speakr_site.core.api.parsers import json_object
 from speakr_site.core.api.schema import errors
+from speakr_site.core.api.serializers import DoneSerializer
 from speakr_site.core.api.viewsets import ScopedViewSet
 from speakr_site.core.errors import NotAllowed
 
@@ -90,7 +91,7 @@ class RecordingViewSet(ScopedViewSet):
     def get_queryset(self) -> RecordingQuerySet:
         rows = super().get_queryset()
         if self.action in ("retrieve", "regenerate_title"):
-            return rows.for_detail().select_related("owner")
+            return rows.for_texts()
         return rows.defer("notes", "summary") if self.action == "status" else rows
 
     @extend_schema(
@@ -183,7 +184,7 @@ class RecordingViewSet(ScopedViewSet):
         shape = _detail(recording, request, shapes.TEXT_FIELDS)
         return Response({"success": True, "title": title, "recording": shape})
 
-    @extend_schema(summary="Delete a recording", responses={200: out.DoneSerializer})
+    @extend_schema(summary="Delete a recording", responses={200: DoneSerializer})
     def destroy(self, request: Request, pk: str) -> Response:
         try:
             recording = self.get_object()
@@ -229,7 +230,7 @@ def _detail(recording: Recording, request: Request, names: Iterable[str]) -> dic
         filing=_filing(recording, request),
         viewing=viewing,
         copies=own.copies_of(recording),
-        events=recording.events.in_order() if recording.owner.extract_events else (),
+        events=recording.shown_events(),
         texts={
             name: _text_of(recording, name, viewing=viewing, caller=request.user) for name in names
         },
@@ -260,4 +261,4 @@ def _text_of(recording: Recording, name: str, *, viewing: Viewing, caller: User)
     if transcript is None:
         return None
     template = TranscriptTemplate.objects.default_of(caller)
-    return text.render(shapes.cues(transcript, transcript.names()), template)
+    return text.render(subtitles.named(transcript.segments, transcript.names()), template)

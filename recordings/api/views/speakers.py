@@ -28,8 +28,7 @@ class RecordingSpeakersViewSet(ScopedViewSet):
     scopes = {"retrieve": "read"}
 
     def get_queryset(self) -> RecordingQuerySet:
-        rows = super().get_queryset().select_related("current_transcript")
-        return rows.defer("current_transcript__words")
+        return super().get_queryset().for_detail()
 
     @extend_schema(
         summary="The voices of a recording",
@@ -90,8 +89,7 @@ class IdentifyViewSet(ScopedViewSet):
     rate_groups = {"create": "processing"}
 
     def get_queryset(self) -> RecordingQuerySet:
-        rows = super().get_queryset().select_related("owner", "current_transcript")
-        return rows.defer("current_transcript__words")
+        return super().get_queryset().for_texts()
 
     @extend_schema(
         summary="Suggest who the voices of a recording are",

@@ -53,7 +53,7 @@ class TranscriptViewSet(ScopedViewSet):
         if form not in FORMATS:
             known = ", ".join(FORMATS)
             raise InvalidInput(f"Unknown format: {form[:20]}; it must be one of {known}")
-        cues = shapes.cues(transcript, transcript.names())
+        cues = subtitles.named(transcript.segments, transcript.names())
         key = "segments" if form == "json" else "content"
         return Response({"format": form, key: FORMATS[form](cues, request.user)})
 

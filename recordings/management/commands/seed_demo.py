@@ -39,8 +39,9 @@ class Command(PeopleCommand):
     help = (
         "Makes sure that an account has so many recordings of a made-up firm: transcripts of "
         "several voices in three languages, participants, known speakers, tags, folders and "
-        "summaries, over the last two years; 4 % of them failed. Nothing waits for work. Running "
-        "it again makes what was deleted or is asked for on top, and deletes nothing. The "
+        "summaries, over the last two years; 4 % of them failed. Two webhooks that are switched "
+        "off have deliveries to look at. Nothing waits for work, and nothing is sent. Running it "
+        "again makes what was deleted or is asked for on top, and deletes nothing. The "
         "recordings with --audio have silence of the right length; the audio of all others counts "
         "as deleted."
     )

@@ -27,6 +27,7 @@ from recordings import storage
 from recordings.models import Recording, RecordingSpeaker, RecordingTag, Transcript
 from recordings.services.demo import rows
 from recordings.services.demo.rows import Draft, Shelves
+from recordings.services.demo.webhooks import add_webhooks
 from speakers.models import Speaker
 
 # One transaction: a running server waits no longer than a moment for its turn to write.
@@ -50,7 +51,7 @@ def seed_demo(*, owner: User, wanted: Wanted, on_progress: Callable[[int, int], 
     """Makes those that are missing of the first `wanted.recordings` demo recordings; how many.
 
     A demo recording is known by its SHA-256, so a second run makes only what was deleted since or
-    is asked for on top. `on_progress` gets (made, to be made).
+    is asked for on top; so it is with the webhooks. `on_progress` gets (made, to be made).
     """
     now = timezone.now()
     missing = missing_numbers(owner, wanted.recordings)
@@ -71,6 +72,7 @@ def seed_demo(*, owner: User, wanted: Wanted, on_progress: Callable[[int, int], 
         ]
         with _stored_silence(with_audio), transaction.atomic():
             _write(drafts)
+    add_webhooks(owner, now)
     on_progress(len(missing), len(missing))
     return len(missing)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recordings.services.doctor import database, engine, language, machine
+from recordings.services.doctor import database, engine, language, machine, webhooks
 from recordings.services.doctor.findings import Check, Finding, Level, guarded, warning
 from speakr_site.core import system
 
@@ -19,6 +19,8 @@ NEED_DATABASE: dict[str, Check] = {
     "broker": database.broker,
     "lanes": database.lanes,
     "clock": database.clock,
+    "webhooks": webhooks.sending,
+    "webhooks' secrets": webhooks.secrets,
 }
 NEED_NO_DATABASE: dict[str, Check] = {
     "counters": machine.counters,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from recordings.services.doctor.findings import Finding, ok, problem
+from recordings.services.doctor.findings import Finding, age, ok, problem
 from recordings.services.health import in_time, lane_names
 from recordings.services.lanes import healthy_lanes
 from speakr_site.core import queue
@@ -57,7 +56,7 @@ def broker() -> Iterator[Finding]:
     waiting = queue.waiting_messages()
     now = timezone.now()
     lanes = [
-        f"{count} for {lane} (the oldest for {_age(now - oldest)})"
+        f"{count} for {lane} (the oldest for {age(now - oldest)})"
         for lane, (count, oldest) in waiting.items()
     ]
     yield ok(f"The broker's table answers; messages that wait: {', '.join(lanes) or 'none'}.")
@@ -68,7 +67,7 @@ def lanes() -> Iterator[Finding]:
     stamped = dict(Canary.objects.values_list("lane", "stamped_at"))
     for lane in lane_names():
         at = stamped.get(lane)
-        seen = f"its canary is {_age(timezone.now() - at)} old" if at else "it has no canary yet"
+        seen = f"its canary is {age(timezone.now() - at)} old" if at else "it has no canary yet"
         if lane in healthy:
             yield ok(f"The lane {lane} is alive; {seen}.")
         else:
@@ -93,12 +92,3 @@ def _value(sql: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
-
-
-def _age(delta: timedelta) -> str:
-    """In the largest unit of which there is at least one and a half."""
-    seconds = max(0.0, delta.total_seconds())
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

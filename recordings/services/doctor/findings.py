@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import unquote
 
@@ -52,6 +53,15 @@ def warning(sentence: str) -> Finding:
 
 def problem(sentence: str) -> Finding:
     return Finding(Level.PROBLEM, sentence)
+
+
+def age(delta: timedelta) -> str:
+    """In the largest unit of which there is at least one and a half."""
+    seconds = max(0.0, delta.total_seconds())
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def guarded(name: str, check: Check) -> Iterator[Finding]:

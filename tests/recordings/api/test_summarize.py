@@ -139,7 +139,9 @@ class TestAssign:
 
 class TestEvents:
     @pytest.fixture
-    def dated(self, recording: Recording) -> Recording:
+    def dated(self, recording: Recording, alice: User) -> Recording:
+        alice.extract_events = True
+        alice.save()
         for title, start, columns in (
             ("Later", START + timedelta(days=1), {"reminder_minutes": 0}),
             (HOSTILE[:200], START, {"location": "Room 5, left", "attendees": ["Mina", "Otto"]}),
@@ -195,14 +197,20 @@ class TestEvents:
         assert lines.count("DTSTART:20260306T090000Z") == 1
         assert sum(line.startswith("DTSTAMP:") and line.endswith("Z") for line in lines) == 2
 
-    def test_the_details_have_them_while_they_are_looked_for(
+    def test_they_are_shown_while_they_are_looked_for(
         self, client: APIClient, dated: Recording, alice: User
     ) -> None:
-        assert client.get(url(dated, "")[:-1]).json()["events"] == []
-        alice.extract_events = True
-        alice.save()
         shown = client.get(url(dated, "")[:-1]).json()["events"]
         assert shown == client.get(url(dated, "events")).json()["events"]
+        assert len(shown) == 2
+        alice.extract_events = False
+        alice.save()
+        assert client.get(url(dated, "")[:-1]).json()["events"] == []
+        assert client.get(url(dated, "events")).json() == {"events": []}
+        assert client.get(url(dated, "events/ics")).status_code == 404
+        alice.extract_events = True
+        alice.save()
+        assert client.get(url(dated, "events")).json()["events"] == shown
 
     def test_who_may_read_may_read_them(
         self, api: Api, dated: Recording, carol: User, settings: Any

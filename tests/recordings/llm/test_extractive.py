@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.extractive import BAR_SECONDS, talk
 from recordings.exports.subtitles import Cue
+from recordings.llm import extractive
 from recordings.llm.extractive import (
     NOTICE,
     STRETCH_SENTENCES,
@@ -122,6 +123,22 @@ class TestSentences:
             Cue("A", f"Wort{n} auf dem Tisch liegt {n} mal.", float(n), None) for n in range(9)
         ]
         assert len(key_sentences(lines, most=4, language=language)) == 4
+
+    @pytest.mark.parametrize(
+        ("language", "code"),
+        [
+            ("en", "en"), ("EN-us", "en"), ("pt_BR", "pt"), ("zh-Hans", "zh"), ("english", "en"),
+            ("ger", "de"), ("deu", "de"), ("nob", "no"), ("nn", "no"), ("yue", "zh"),
+            ("haw", "xx"), ("fil", "xx"), ("elvish", "xx"), ("x", "xx"), ("", "xx"), (None, "xx"),
+        ],
+    )  # fmt: skip
+    def test_no_language_is_taken_for_another(self, language: str | None, code: str) -> None:
+        assert extractive._code(language) == code
+
+    def test_a_library_s_own_codes_are_known(self) -> None:
+        assert "protože" in extractive._stop_words("cs")
+        # Breton, and not Brazilian.
+        assert "você" not in extractive._stop_words("br")
 
 
 class TestSummary:

@@ -126,8 +126,11 @@ class TestNothingRaises:
             '["a"b' * 20_000,
             "{" * 1_000_000,
             "\n".join(["**x**"] * 100_000),
+            "**x " * 100_000,
+            "*_" * 100_000,
+            "x" + " #" * 100_000,
         ],
-        ids=range(9),
+        ids=range(12),
     )
     def test_no_answer_of_megabytes_takes_for_ever(self, answer: str) -> None:
         started = time.process_time()
@@ -398,8 +401,24 @@ class TestTitles:
         assert title_of(answer) == "Budget for 2027"
 
     @pytest.mark.parametrize(
-        "title", ["3. Quartal", "Anna's “small” plan", "Q: and A", "Zeit für Titel", "预算会议"]
+        ("answer", "title"),
+        [
+            ("**Budget** for `2027`", "Budget for 2027"),
+            ("### The *new* budget for __2027__ ###", "The new budget for 2027"),
+            ("Title: The ***new*** and ~~old~~ budget", "The new and old budget"),
+            ("**Budget**: the `first` draft", "Budget: the first draft"),
+            ("关于**预算**的会议", "关于预算的会议"),
+            ("**`Budget`**, “second” draft", "Budget, “second” draft"),
+        ],
     )
+    def test_no_markdown_is_left_inside(self, answer: str, title: str) -> None:
+        assert title_of(answer) == title
+
+    @pytest.mark.parametrize(
+        "title",
+        ["3. Quartal", "Anna's “small” plan", "Q: and A", "Zeit für Titel", "预算会议",
+         "2**8 or 3**4?", "my_file_name and a_b", "5 * 3 * 2", "C# and F#", "Ticket #7"],
+    )  # fmt: skip
     def test_what_belongs_to_it_stays(self, title: str) -> None:
         assert title_of(title) == title
 

@@ -65,21 +65,36 @@ def test_no_text_breaks_it(texts: list[str], question: str, room: int) -> None:
 
 
 def test_times_in_an_answer_are_segments() -> None:
-    starts = [0.0, 12.4, 12.9, 3725.2]
+    spans = [(0.0, 4.0), (12.4, 12.8), (12.9, 12.9), (3725.2, 3727.0)]
     answer = "As said [00:12] and [01:02:05], again [00:00:12]; not [99:99] nor [00:13]."
-    assert cited(answer, starts) == [1, 3]
+    assert cited(answer, spans) == [1, 3]
+
+
+def test_a_time_amid_a_segment_names_it() -> None:
+    spans = [(0.0, 60.0), (10.4, 30.0), (10.4, 30.0), (28.0, 35.5), (90.0, 95.0)]
+    # The one begun last of those that talk at once, the first of pieces of one.
+    assert cited("[00:20], [00:33], [00:45], [00:05]", spans) == [1, 3, 0]
+    assert cited("[00:01:35] but not [00:01:20] nor [00:01:36]", spans) == [4]
+
+
+def test_an_answer_of_nothing_but_times_is_read_at_once() -> None:
+    spans = [(number * 2.0, number * 2.0 + 0.5) for number in range(7000)]
+    answer = "".join(f"[{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}]" for n in range(1, 90_000, 2))
+    begun = time.process_time()
+    assert cited(answer, spans) == []
+    assert time.process_time() - begun < 2
 
 
 def test_times_are_found_however_they_are_written() -> None:
-    starts = [0.0, 12.4, 630.0, 3725.2]
-    assert cited("[00:00:12–01:02:05]", starts) == [1, 3]
-    assert cited("(00:12), **0:10:30** and [01:02:05, 00:00:00]", starts) == [1, 2, 3, 0]
+    spans = [(start, start) for start in (0.0, 12.4, 630.0, 3725.2)]
+    assert cited("[00:00:12–01:02:05]", spans) == [1, 3]
+    assert cited("(00:12), **0:10:30** and [01:02:05, 00:00:00]", spans) == [1, 2, 3, 0]
 
 
 def test_the_time_of_an_appointment_is_none() -> None:
-    starts = [630.0, 12.0]
+    spans = [(12.0, 14.0), (630.0, 640.0)]
     answer = "We meet (on Friday at 10:30). The ratio is 00:12; the key is 1:00:00:12:4."
-    assert cited(answer, starts) == []
+    assert cited(answer, spans) == []
 
 
 def test_four_hours_are_searched_at_once() -> None:
