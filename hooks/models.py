@@ -30,9 +30,11 @@ class WebhookQuerySet(models.QuerySet):
         return self.filter(owner=user)
 
     def listening(self, owner_id: int, event_type: str) -> list[Webhook]:
-        """The owner's that are to be told. One query."""
-        rows = self.filter(owner=owner_id, enabled=True).only("id", "events").order_by("pk")
-        return [hook for hook in rows if event_type in hook.events]
+        """The owner's that are to be told; none of a person who may not log in. One query."""
+        rows = self.filter(owner=owner_id, owner__is_active=True, enabled=True)
+        return [
+            hook for hook in rows.only("id", "events").order_by("pk") if event_type in hook.events
+        ]
 
 
 class Webhook(models.Model):

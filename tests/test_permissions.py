@@ -305,7 +305,7 @@ SHELVES = ("tags", "folders")
 OPEN_TO_EVERYONE = {"GET docs", "GET openapi.json"}
 ROUTES = {str(route): route for route in api_routes()}
 # What only some may read, and what of that is nobody's but Alice's.
-SECRET, PRIVATE = "Secret", "Secret of her own"
+SECRET, PRIVATE = "Xylophone", "Xylophone of her own"
 SENTENCES = {404: " not found", 401: "Authentication required"}
 # Who is let in to Alice's recordings by their being shared, and to which of them.
 SHARED = {"erin": {"alice"}, "vera": {"alice"}, "bob": {"tagged"}, "dana": {"tagged", "led"}}

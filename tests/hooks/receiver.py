@@ -69,7 +69,7 @@ Plan = Callable[[Request], Answer]
 
 
 class Receiver:
-    """Use as a context manager. `requests`: all that came, in order of their arrival.
+    """Use as a context manager. `requests`: all that came whole, in order of their arrival.
     `most_at_once`: how many were being answered at the same time.
     """
 
@@ -126,7 +126,12 @@ class Receiver:
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         """One request; called in a thread of its own."""
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        length = int(handler.headers.get("Content-Length", 0))
+        body = handler.rfile.read(length)
+        if len(body) < length:
+            # Its sender was killed in the middle.
+            handler.close_connection = True
+            return
         request = Request(
             handler.command,
             handler.path,

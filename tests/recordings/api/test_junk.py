@@ -270,7 +270,8 @@ def _folders_and_sharing(alice: User, settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _a_model_answers(model_server: ModelServer) -> None:
-    """Or all that asks one would be refused whatever is sent."""
+    """Or all that asks one would be refused whatever is sent. JSON, which identify reads."""
+    model_server.answers = ["{}"]
 
 
 @pytest.fixture(autouse=True)
