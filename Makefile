@@ -46,6 +46,7 @@ bench: $(VENV)/.installed-dev  ## The figures that the README quotes
 	$(BIN)/python -m benchmarks.upload
 	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.extractive
+	$(BIN)/python -m benchmarks.webhooks
 
 # What the tests of pages drive; where it cannot be had, they are skipped and say so.
 chromium:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -37,12 +38,19 @@ def publish_many(
     if not hooks:
         return
     now = timezone.now()
+    due = now + timedelta(seconds=settings.WEBHOOK_RETRY_DELAYS[0])
     deliveries = []
     for each in data():
         event = envelope.Event(uuid.uuid4(), event_type, now, owner_id, each)
         payload = envelope.compose(event)
         deliveries += [
-            Delivery(webhook=hook, event_id=event.id, event_type=event_type, payload=payload)
+            Delivery(
+                webhook=hook,
+                event_id=event.id,
+                event_type=event_type,
+                payload=payload,
+                available_at=due,
+            )
             for hook in hooks
         ]
     if deliveries:

@@ -27,9 +27,7 @@ def tidy(*, should_stop: Callable[[], bool]) -> None:
         pass
     old = now - timedelta(days=settings.WEBHOOK_DELIVERY_RETENTION_DAYS)
     ended = Delivery.objects.filter(status__in=(Status.DONE, Status.FAILED), created_at__lt=old)
-    of_nobody = Delivery.objects.exclude(status=Status.RUNNING).filter(
-        ~Exists(Webhook.objects.filter(pk=OuterRef("webhook_id")))
-    )
+    of_nobody = Delivery.objects.filter(~Exists(Webhook.objects.filter(pk=OuterRef("webhook_id"))))
     for rows in (ended, of_nobody):
         while not should_stop() and _first(rows).delete_unlocked() == BATCH:
             pass

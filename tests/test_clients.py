@@ -298,6 +298,7 @@ def test_a_generated_client_asks_a_model(
     model_server: ModelServer,
 ) -> None:
     models = importlib.import_module(f"{CLIENT}.models")
+    User.objects.update(extract_events=True)
     CalendarEvent.objects.create(
         recording=recording, title="Review", start_datetime=timezone.now(), attendees=["Ann"]
     )

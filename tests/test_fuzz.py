@@ -219,6 +219,12 @@ def rows(alice: User, bob: User, carol: User, dana: User, group: Group) -> Rows:
     return {kind: [row.pk for row in found] for kind, found in made.items()}
 
 
+@pytest.fixture(autouse=True)
+def _a_model_answers(model_server: ModelServer) -> None:
+    """Or all that asks one would be refused. JSON, which identify reads."""
+    model_server.answers = ["{}"]
+
+
 @pytest.fixture
 def sharing() -> Iterator[None]:
     with override_settings(ENABLE_INTERNAL_SHARING=True):

@@ -313,6 +313,20 @@ def test_a_retry_within_the_minute_is_rung_for(
     assert not OrmQ.objects.exists(), "the clock's look of each minute is soon enough"
 
 
+def test_the_first_attempt_waits_as_the_ladder_says(
+    alice: User, receivers: Callable[[], Receiver], send: Send, settings: Any
+) -> None:
+    settings.WEBHOOK_RETRY_DELAYS = [3600, 30]
+    receiver = receivers()
+    webhook = hook_to(alice, receiver)
+    publish(owner_id=alice.pk, event_type=webhook.events[0], data={})
+    send()
+    waiting = Delivery.objects.get()
+    assert waiting.wire_status == "pending"
+    assert waiting.available_at - waiting.created_at > timedelta(minutes=59)
+    assert receiver.requests == []
+
+
 def test_a_change_that_is_rolled_back_tells_nobody(
     alice: User, receivers: Callable[[], Receiver], send: Send
 ) -> None:
