@@ -2,7 +2,7 @@
 
 A run holds what it sends by one claim token, and many threads send while none of them and no
 transaction touches the database; the run's own thread claims, renews and records. Two runs at once
-are enough: mails and sweeps need workers too.
+are enough, and a third that ends: mails and sweeps need a worker too.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hooks import envelope, net
 from hooks.models import ERROR_LENGTH, Delivery, Webhook
 from hooks.outbox import BELL
 from hooks.outcomes import Outcome, Verdict, pause_after, verdict_on
+from speakr_site.core.ledger import one_at_a_time
 from speakr_site.core.queue import ring, ring_at
 from speakr_site.core.sealing import SealBroken
 
@@ -98,12 +99,12 @@ class _Run:
         try:
             while True:
                 try:
+                    self._beat()
+                    self._record_ended()
                     self._begin_more()
                     if not self._sending:
                         return
                     wait(self._sending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                    self._beat()
-                    self._record_ended()
                 except DatabaseError as error:
                     self._wait_for_the_database(error)
         finally:
@@ -126,33 +127,41 @@ class _Run:
         """Those that are due longest, of each target as many as it may have, in turns: however
         much one target has to get, the others get theirs.
         """
-        now = timezone.now()
-        lease = lease_duration()
-        beating = now + lease - timedelta(seconds=BEATS_MISSED * BEAT_SECONDS)
-        rows = Delivery.objects.filter(status=Status.RUNNING, lease_expires_at__gt=beating)
-        held = list(rows.values_list("webhook__target", "claimed_at", "claim_token"))
-        # A run that has come to its end is not counted: what it holds is about to be recorded.
-        oldest = now - timedelta(seconds=run_seconds())
-        runs = {(began, token) for _, began, token in held if began and began > oldest}
-        if sum(run < (self._began, self._token) for run in runs) >= RUNS_AT_ONCE:
-            self._is_ending = True
+        if not self._choice(room):
             return []
-        keys = _candidates(now, Counter(target for target, _, _ in held), room)
-        if not keys:
-            return []
-        claimed = (
-            Delivery.objects.available(now)
-            .filter(pk__in=keys)
-            .update_unlocked(
+        with transaction.atomic():
+            one_at_a_time(BELL)
+            # Again, now that what others hold stays what it is.
+            rows = Delivery.objects.filter(pk__in=self._choice(room), status=Status.QUEUED)
+            claimed = rows.update_unlocked(
                 status=Status.RUNNING,
                 # Of all that a run holds: so others see when it is at its end.
                 claimed_at=self._began,
                 claim_token=self._token,
-                lease_expires_at=now + lease,
+                lease_expires_at=timezone.now() + lease_duration(),
             )
-        )
         mine = Delivery.objects.held(self._token).filter(pk__in=claimed)
         return list(mine.select_related("webhook").order_by("available_at", "pk"))
+
+    def _choice(self, room: int) -> list[int]:
+        """What it may claim; nothing, and the run ends, where others are enough."""
+        now = timezone.now()
+        beating = now + lease_duration() - timedelta(seconds=BEATS_MISSED * BEAT_SECONDS)
+        rows = Delivery.objects.filter(status=Status.RUNNING, lease_expires_at__gt=beating)
+        held = list(rows.order_by().values_list("webhook__target", "claimed_at", "claim_token"))
+        if self._is_one_too_many({(began, token) for _, began, token in held}, now):
+            self._is_ending = True
+            return []
+        return _candidates(now, Counter(target for target, _, _ in held), room)
+
+    def _is_one_too_many(self, runs: set[tuple[datetime, uuid.UUID]], now: datetime) -> bool:
+        """One that has come to its end only waits for what it holds: its place may be taken, but a
+        worker of the lane stays free of deliveries all the same.
+        """
+        older = {run for run in runs if run < (self._began, self._token)}
+        oldest = now - timedelta(seconds=run_seconds())
+        working = {run for run in older if run[0] > oldest}
+        return len(working) >= RUNS_AT_ONCE or len(older) > RUNS_AT_ONCE
 
     def _begin(self, delivery: Delivery) -> None:
         now = timezone.now()
@@ -177,16 +186,30 @@ class _Run:
         if time.monotonic() - self._beaten >= BEAT_SECONDS:
             self._beaten = time.monotonic()
             expires = timezone.now() + lease_duration()
-            Delivery.objects.held(self._token).update_unlocked(lease_expires_at=expires)
+            # Not those that it holds and does not send: a claim or a record that failed.
+            sent = [attempt.delivery.pk for attempt in self._sending.values()]
+            mine = Delivery.objects.held(self._token).filter(pk__in=sent)
+            mine.update_unlocked(lease_expires_at=expires)
 
     def _record_ended(self) -> None:
+        """Raises the last DatabaseError, once all was tried: what one row meets is not in the way
+        of the others.
+        """
+        problem = None
         for future, attempt in list(self._sending.items()):
             if not future.done():
                 continue
             outcome = future.result()
-            if not record(attempt.delivery, outcome):
+            try:
+                recorded = record(attempt.delivery, outcome)
+            except DatabaseError as error:
+                problem = error
+                continue
+            if not recorded:
                 logger.warning("%s was lost to another run: %s", attempt, outcome)
             del self._sending[future]
+        if problem is not None:
+            raise problem
 
     def _wait_for_the_database(self, error: Exception) -> None:
         """What ended meanwhile is recorded later, while the rows are still held."""
@@ -285,8 +308,9 @@ def record(delivery: Delivery, outcome: Outcome) -> bool:
             return False
         is_paused = is_final_failure and _pause_after_failures(delivery.webhook_id, now)
     logger.info(
-        "delivery %d of webhook %d, attempt %d: %s",
+        "delivery %d of webhook %d, attempt %d: %s%s",
         delivery.pk, delivery.webhook_id, attempts, outcome,
+        ", for good" if is_final_failure else "",
     )  # fmt: skip
     if is_paused:
         logger.warning("webhook %d is paused: too many failures", delivery.webhook_id)

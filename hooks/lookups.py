@@ -26,7 +26,7 @@ class Lookups:
         self._under_way: dict[Key, Future[list[str]]] = {}
 
     def ask(self, resolve: Resolver, host: str, port: int, *, seconds: float) -> list[str]:
-        """What `resolve` answers. Raises OSError; TimeoutError, which is one, when it took longer,
+        """What `resolve` answers. Raises OSError and ValueError; TimeoutError when it took longer,
         or no thread was free in that time.
         """
         deadline = Deadline(seconds)
@@ -61,7 +61,8 @@ class Lookups:
                 found = resolve(host, port)
             finally:
                 self._finish(key)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # ValueError: a name that cannot be encoded as name servers want it.
             answer.set_exception(error)
         else:
             answer.set_result(found)

@@ -17,7 +17,6 @@ from speakr_site.core.ledger import Claimable, LedgerQuerySet
 
 NAME_LENGTH = 100
 URL_LENGTH = 500
-PREVIEW_LENGTH = 2000
 ERROR_LENGTH = 500
 SEALED_FOR = "webhooks"
 

@@ -17,8 +17,8 @@ WORTH_REPEATING = (408, 429)
 
 class Verdict(Enum):
     DELIVERED = "delivered"
-    REPEAT = "to be repeated"
-    REFUSED = "refused for good"
+    REPEAT = "failed"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,7 @@ class Overview:
 
 
 def overview(now: datetime) -> Overview:
-    """Four queries."""
-    queued = Q(status=Delivery.Status.QUEUED)
+    """Five queries. Each status has an index of its own; both together have none."""
     on, paused = Q(webhook__enabled=True), Q(webhook__auto_paused=True)
     hooks = Webhook.objects.filter(auto_paused=True)
     failed = Delivery.objects.filter(
@@ -49,15 +48,13 @@ def overview(now: datetime) -> Overview:
     )
     return Overview(
         is_on=settings.WEBHOOK_GLOBAL_ENABLED,
-        **Delivery.objects.filter(
-            status__in=(Delivery.Status.QUEUED, Delivery.Status.RUNNING)
-        ).aggregate(
-            waiting=Count("pk", filter=queued & on & Q(attempt_count=0)),
-            failing=Count("pk", filter=queued & on & Q(attempt_count__gt=0)),
-            sending=Count("pk", filter=Q(status=Delivery.Status.RUNNING)),
-            held=Count("pk", filter=queued & paused),
-            due_since=Min("available_at", filter=queued & on & Q(available_at__lte=now)),
+        **Delivery.objects.filter(status=Delivery.Status.QUEUED).aggregate(
+            waiting=Count("pk", filter=on & Q(attempt_count=0)),
+            failing=Count("pk", filter=on & Q(attempt_count__gt=0)),
+            held=Count("pk", filter=paused),
+            due_since=Min("available_at", filter=on & Q(available_at__lte=now)),
         ),
+        sending=Delivery.objects.filter(status=Delivery.Status.RUNNING).count(),
         failed=failed.count(),
         paused=list(hooks.select_related("owner").only("name", "owner__username")[:PAUSED_SHOWN]),
         paused_count=hooks.count(),

@@ -23,12 +23,15 @@ def tidy(*, should_stop: Callable[[], bool]) -> None:
     """In batches, so that no writer waits for long; the rest at the next minute."""
     now = timezone.now()
     Delivery.objects.take_back(now)
-    while not should_stop() and _abandon(Delivery.objects.unwanted()):
+    while not should_stop() and _abandon(Delivery.objects.unwanted().order_by("available_at")):
         pass
     old = now - timedelta(days=settings.WEBHOOK_DELIVERY_RETENTION_DAYS)
     ended = Delivery.objects.filter(status__in=(Status.DONE, Status.FAILED), created_at__lt=old)
-    of_nobody = Delivery.objects.filter(~Exists(Webhook.objects.filter(pk=OuterRef("webhook_id"))))
-    for rows in (ended, of_nobody):
+    # Of those that ended, age is enough.
+    of_nobody = Delivery.objects.filter(
+        ~Exists(Webhook.objects.filter(pk=OuterRef("webhook_id"))), status=Status.QUEUED
+    )
+    for rows in (ended.order_by("created_at"), of_nobody.order_by("available_at")):
         while not should_stop() and _first(rows).delete_unlocked() == BATCH:
             pass
 
@@ -41,5 +44,6 @@ def _abandon(unwanted: DeliveryQuerySet) -> bool:
 
 
 def _first(rows: DeliveryQuerySet) -> DeliveryQuerySet:
-    keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    """Of rows in an order that an index has."""
+    keys = list(rows.values_list("pk", flat=True)[:BATCH])
     return Delivery.objects.filter(pk__in=keys)

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Count, F
 
 from hooks.models import Delivery, DeliveryQuerySet
+from hooks.pruning import SWITCHED_OFF
 
 
 class Outcome(models.TextChoices):
@@ -26,13 +27,15 @@ class Selection:
     webhook_id: int | None = None
 
     def deliveries(self) -> DeliveryQuerySet:
-        """Those that ended; what is on its way has no need of an operator."""
+        """Those that ended, without what an owner dropped by switching a webhook off. What is on
+        its way has no need of an operator.
+        """
         statuses = [Delivery.Status.FAILED]
         if self.outcome == Outcome.ALL:
             statuses.append(Delivery.Status.DONE)
         rows = Delivery.objects.filter(
             created_at__gte=self.since, created_at__lt=self.until, status__in=statuses
-        )
+        ).exclude(error_message=SWITCHED_OFF)
         return rows if self.webhook_id is None else rows.filter(webhook=self.webhook_id)
 
     def lines(self) -> list[Line]:

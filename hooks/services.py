@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 # 43 characters.
 SECRET_BYTES = 32
 OVERLAP_MAX_SECONDS = 86_400
+PUT_BACK_AT_ONCE = 1000
 TEST_REASON = "Test of this webhook, asked for by hand"
 
 NOT_FOUND = "Webhook not found"
@@ -182,15 +183,9 @@ def redeliver(*, deliveries: DeliveryQuerySet, by: User | None) -> int:
         switched_on = Webhook.objects.filter(Q(enabled=True) | Q(auto_paused=True))
         concerned = switched_on.filter(pk__in=ended.values("webhook")).order_by("pk")
         for webhook in concerned.select_for_update(no_key=True):
-            count = ended.filter(webhook=webhook).update(
-                status=Delivery.Status.QUEUED,
-                available_at=timezone.now(),
-                attempt_count=0,
-                response_status=None,
-                response_body_preview=None,
-                error_message=None,
-                delivered_at=None,
-            )
+            count = 0
+            while some := _put_back(ended.filter(webhook=webhook)):
+                count += some
             _put_on_record("webhook.redeliver", webhook, by, f"{count} of its deliveries")
             total += count
         ring(BELL)
@@ -212,14 +207,37 @@ def _target_of(url: str, *, allow_http: bool) -> str:
 
 def _hold_cap(owner: User) -> None:
     """Until the transaction ends, no other webhook of this person's is made. Raises Conflict."""
-    User.objects.select_for_update(no_key=True).filter(pk=owner.pk).first()
+    _hold(owner.pk)
     count, maximum = owner.webhooks.count(), settings.WEBHOOK_MAX_PER_USER
     if count >= maximum:
         sentence = f"Per-user webhook cap reached ({count}/{maximum})"
         raise Conflict(sentence, max_per_user=maximum)
 
 
+def _hold(owner_id: int) -> None:
+    """Takes the person's lock until the transaction ends; SQLite has one writer at a time."""
+    User.objects.select_for_update(no_key=True).filter(pk=owner_id).only("pk").first()
+
+
+def _put_back(ended: DeliveryQuerySet) -> int:
+    """As many of them as one statement can name; how many."""
+    keys = list(ended.values_list("pk", flat=True)[:PUT_BACK_AT_ONCE])
+    rows = Delivery.objects.filter(pk__in=keys)
+    again = rows.update_unlocked(
+        status=Delivery.Status.QUEUED,
+        available_at=timezone.now(),
+        attempt_count=0,
+        response_status=None,
+        response_body_preview=None,
+        error_message=None,
+        delivered_at=None,
+    )
+    return len(again)
+
+
 def _locked(webhook: Webhook) -> Webhook:
+    """With its owner's lock before its own: deleting a person takes deliveries before webhooks."""
+    _hold(webhook.owner_id)
     row = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook.pk).first()
     if row is None:
         raise NotFound(NOT_FOUND)

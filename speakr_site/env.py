@@ -76,15 +76,16 @@ def items(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
-def integers(name: str, default: str) -> list[int]:
+def integers(name: str, default: str, *, maximum: int = 2**31) -> list[int]:
     """A comma-separated list of whole numbers of 0 or more, at least one."""
     try:
         numbers = [int(item) for item in items(name, default)]
     except ValueError:
         numbers = []
-    if not numbers or min(numbers) < 0:
+    if not numbers or min(numbers) < 0 or max(numbers) > maximum:
         raise ImproperlyConfigured(
-            f"{name} must be whole numbers with commas between them, such as {default}."
+            f"{name} must be whole numbers of at most {maximum} with commas between them, "
+            f"such as {default}."
         )
     return numbers
 

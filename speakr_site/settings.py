@@ -261,9 +261,13 @@ WEBHOOK_DELIVERY_TIMEOUT_SECONDS = env.integer(
 )
 WEBHOOK_MAX_ATTEMPTS = env.integer("WEBHOOK_MAX_ATTEMPTS", 5, minimum=1, maximum=100)
 # Seconds before each attempt; the last one counts for all that follow.
-WEBHOOK_RETRY_DELAYS = env.integers("WEBHOOK_RETRY_DELAYS", "0,30,120,600,3600")
+WEBHOOK_RETRY_DELAYS = env.integers(
+    "WEBHOOK_RETRY_DELAYS", "0,30,120,600,3600", maximum=30 * 24 * 3600
+)
 WEBHOOK_AUTOPAUSE_FAILURES = env.integer("WEBHOOK_AUTOPAUSE_FAILURES", 10, minimum=1)
-WEBHOOK_DELIVERY_RETENTION_DAYS = env.integer("WEBHOOK_DELIVERY_RETENTION_DAYS", 30, minimum=1)
+WEBHOOK_DELIVERY_RETENTION_DAYS = env.integer(
+    "WEBHOOK_DELIVERY_RETENTION_DAYS", 30, minimum=1, maximum=36_500
+)
 # Receivers in private networks: hosts by a pattern that matches the whole name, or address ranges.
 WEBHOOK_INTRANET_HOST_ALLOWLIST = env.pattern("WEBHOOK_INTRANET_HOST_ALLOWLIST")
 WEBHOOK_ALLOWED_PRIVATE_CIDRS = env.networks("WEBHOOK_ALLOWED_PRIVATE_CIDRS")

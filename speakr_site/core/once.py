@@ -35,10 +35,14 @@ class OncePage(FormPage):
         if _was_sent(nonce):
             messages.warning(self.request, self.sent_again)
             return redirect(self.get_success_url())
-        response = super().form_valid(form)
-        if form.errors:
-            # Nothing was made: mended, it is sent with the same nonce.
-            cache.delete(_key(nonce))
+        is_made = False
+        try:
+            response = super().form_valid(form)
+            is_made = not form.errors
+        finally:
+            if not is_made:
+                # Mended, or a moment later, it is sent with the same nonce.
+                cache.delete(_key(nonce))
         return response
 
 

@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
 
 import pytest
@@ -371,11 +370,12 @@ class TestSameAnswers:
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(5):
             for name in names:
-                start = time.perf_counter()
+                # Of the processor: whatever else the machine does meanwhile.
+                start = time.thread_time()
                 Client().post(LOGIN, {"username": name, "password": "a wrong password"})
-                seconds[name].append(time.perf_counter() - start)
-        medians = [median(times) for times in seconds.values()]
-        assert max(medians) < 2 * min(medians)
+                seconds[name].append(time.thread_time() - start)
+        least = [min(times) for times in seconds.values()]
+        assert max(least) < 2 * min(least)
 
 
 class ShortPBKDF2(PBKDF2PasswordHasher):

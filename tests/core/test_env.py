@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from speakr_site import env
 from speakr_site.database import database
+from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(("given", "flag"), [("yes", True), ("0", False), ("", True), (" ", True)])
@@ -35,6 +38,41 @@ def test_nonsense_stops_the_start_with_the_name_and_the_value(
     monkeypatch.setenv("X", "99")
     with pytest.raises(ImproperlyConfigured, match="between 0 and 9, not 99"):
         env.integer("X", 1, maximum=9)
+
+
+def started() -> dict[str, Any]:
+    """The settings, read anew."""
+    return runpy.run_path(str(REPOSITORY / "speakr_site" / "settings.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "beyond", "sentence"),
+    [
+        (
+            "WEBHOOK_RETRY_DELAYS",
+            "0,2592000",
+            "0,2592001",
+            "WEBHOOK_RETRY_DELAYS must be whole numbers of at most 2592000 with commas between "
+            "them, such as 0,30,120,600,3600.",
+        ),
+        (
+            "WEBHOOK_DELIVERY_RETENTION_DAYS",
+            "36500",
+            "36501",
+            "WEBHOOK_DELIVERY_RETENTION_DAYS must be between 1 and 36500, not 36501.",
+        ),
+    ],
+)
+def test_times_that_no_calendar_could_add_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, most: str, beyond: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, most)
+    assert str(started()[name]).strip("[]").replace(" ", "") == most
+    for given in (beyond, beyond.replace("1", "1" * 30)):
+        monkeypatch.setenv(name, given)
+        with pytest.raises(ImproperlyConfigured) as stopped:
+            started()
+        assert str(stopped.value) == sentence.replace(beyond, given)
 
 
 @pytest.mark.parametrize(

@@ -417,6 +417,19 @@ def test_an_answer_without_sense_is_none(monkeypatch: pytest.MonkeyPatch, found:
     assert isinstance(refusal("http://hook.example/"), net.LookupFailed)
 
 
+def test_a_name_that_cannot_be_encoded_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(host: str, port: int) -> list[str]:
+        """As getaddrinfo does it."""
+        return [("x" * 64).encode("idna").decode()]
+
+    monkeypatch.setattr(net, "resolve", encode)
+    began = time.monotonic()
+    refused = refusal("http://hook.example/")
+    assert isinstance(refused, net.LookupFailed)
+    assert str(refused) == "DNS resolution failed for 'hook.example'"
+    assert time.monotonic() - began < net.LOOKUP_SECONDS / 2
+
+
 def test_a_link_s_address_with_a_zone_is_refused(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

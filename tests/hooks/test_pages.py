@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from hooks.models import Delivery, Webhook
+from hooks.pages import webhooks
 from tests.accounts.pages import filled, problems, said, send
 from tests.conftest import Api, signed_in
 from tests.factories import WEBHOOK_SECRET, make_delivery, make_webhook
@@ -90,6 +91,20 @@ class TestMaking:
         assert said(browser_of_alice, HOOKS) == [
             "This form was sent before, and its webhook is in the list. Its secret was shown then."
         ]
+        assert Webhook.objects.count() == 1
+
+    def test_a_form_whose_saving_failed_can_be_sent_again(
+        self, browser_of_alice: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def locked(**_: Any) -> None:
+            raise OperationalError("database is locked")
+
+        form = {**filled(browser_of_alice, NEW), "name": "n8n", "url": URL}
+        with monkeypatch.context() as patched:
+            patched.setattr(webhooks, "create_webhook", locked)
+            with pytest.raises(OperationalError):
+                browser_of_alice.post(NEW, form)
+        secret_of(browser_of_alice.post(NEW, form))
         assert Webhook.objects.count() == 1
 
     def test_an_address_that_is_refused_can_be_mended_and_sent(

@@ -10,6 +10,7 @@ from accounts.models import User
 from hooks import pruning
 from hooks.models import Delivery, Webhook
 from tests.factories import make_delivery, make_webhook
+from tests.hooks.plans import on_sqlite, walks
 
 pytestmark = pytest.mark.django_db
 
@@ -40,13 +41,12 @@ def test_deliveries_that_ended_go_after_their_days(webhook: Webhook, settings: A
 
 def test_deliveries_without_a_webhook_go(webhook: Webhook, alice: User) -> None:
     gone = make_webhook(owner=alice)
-    rows = [make_delivery(webhook=gone), make_delivery(webhook=gone, status=Status.DONE)]
+    make_delivery(webhook=gone)
     kept = make_delivery(webhook=webhook)
     # As when a change told it something while it was being deleted.
     Webhook.objects.filter(pk=gone.pk)._raw_delete("default")
     tidy()
     assert list(Delivery.objects.all()) == [kept]
-    assert len(rows) == 2
 
 
 def test_more_than_a_batch_goes_at_once_and_a_stop_ends_it(
@@ -85,3 +85,20 @@ def test_what_a_lost_worker_held_is_queued_again(webhook: Webhook) -> None:
         row.refresh_from_db()
         assert (row.status, row.attempt_count) == (status, 0)
         assert (row.claim_token is None) == (status == Status.QUEUED)
+
+
+@on_sqlite
+def test_no_minute_walks_through_all_deliveries(
+    webhook: Webhook, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "BATCH", 1)
+    lost = make_delivery(webhook=webhook)
+    assert Delivery.objects.claim(lost, seconds=-1)
+    make_delivery(webhook=make_webhook(owner=alice, enabled=False))
+    made = timezone.now() - timedelta(days=99)
+    make_delivery(webhook=webhook, status=Status.DONE, created_at=made)
+    gone = make_webhook(owner=alice)
+    make_delivery(webhook=gone)
+    Webhook.objects.filter(pk=gone.pk)._raw_delete("default")
+    assert walks(tidy) == []
+    assert set(Delivery.objects.values_list("status", flat=True)) == {Status.QUEUED, Status.FAILED}

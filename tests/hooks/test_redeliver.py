@@ -12,8 +12,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
+from hooks import services
 from hooks.models import Delivery, Webhook
 from hooks.outbox import publish
+from hooks.pruning import SWITCHED_OFF
 from speakr_site.core.models import AuditEntry
 from tests.factories import make_delivery, make_webhook
 from tests.hooks.receiver import Answer, Receiver
@@ -87,6 +89,13 @@ def test_with_all_it_takes_what_arrived_too_and_never_what_is_on_its_way(hook: W
     assert waiting.attempt_count == 3
 
 
+def test_what_an_owner_dropped_stays_dropped(hook: Webhook) -> None:
+    at(7, 12, webhook=hook, error_message=SWITCHED_OFF)
+    failed = at(7, 12, webhook=hook, error_message="The receiver refused the connection.")
+    redeliver(*WEEKEND, "--status", "all")
+    assert back() == {failed.pk}
+
+
 def test_it_keeps_to_one_webhook(hook: Webhook, other: Webhook) -> None:
     mine = at(7, 12, webhook=hook)
     at(7, 12, webhook=other)
@@ -120,6 +129,17 @@ def test_the_trail_tells_of_each_webhook_and_of_no_secret(hook: Webhook, other: 
     rows = AuditEntry.objects.order_by("object_id").values_list("action", "object_id", "actor_name")
     assert list(rows) == [("webhook.redeliver", hook.pk, ""), ("webhook.redeliver", other.pk, "")]
     assert "geheim" not in "".join(AuditEntry.objects.values_list("detail", flat=True))
+
+
+def test_more_than_one_statement_can_name_are_put_back_as_one(
+    hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "PUT_BACK_AT_ONCE", 3)
+    rows = {at(7, 12, webhook=hook).pk for _ in range(7)}
+    assert redeliver(*WEEKEND)[-1] == "7 put back."
+    assert back() == rows
+    (told,) = AuditEntry.objects.values_list("detail", flat=True)
+    assert told.endswith(": 7 of its deliveries")
 
 
 def test_it_says_that_nothing_is_sent_while_webhooks_are_off(hook: Webhook, settings: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.db.utils import OperationalError
+from django.db.utils import DataError, OperationalError
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -24,9 +24,11 @@ from hooks import tasks
 from hooks.delivery import send_due
 from hooks.models import Delivery, DeliveryQuerySet, Webhook
 from hooks.outbox import publish
+from hooks.outcomes import Outcome
 from speakr_site.core import queue
 from tests.concurrency import at_once
 from tests.factories import make_delivery, make_webhook
+from tests.hooks.plans import on_sqlite, walks
 from tests.hooks.receiver import Answer, Receiver, private_networks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +99,19 @@ def test_a_target_has_two_attempts_at_once_whatever_its_webhooks(
         fill(hook_to(alice, receiver), 4)
     send()
     assert len(receiver.requests) == 12
+    assert receiver.most_at_once == 2
+
+
+def test_senders_that_claim_at_the_same_moment_keep_to_it(
+    alice: User, receivers: Callable[[], Receiver], send: Send
+) -> None:
+    receiver = receivers()
+    receiver.answer_by(lambda _: Answer(wait_seconds=0.3))
+    webhook = hook_to(alice, receiver)
+    for _ in range(4):
+        fill(webhook, 4)
+        at_once(send, send, send)
+    assert states() == {Delivery.Status.DONE: 16}
     assert receiver.most_at_once == 2
 
 
@@ -192,27 +207,32 @@ def test_what_waits_for_a_paused_webhook_is_held(
 
 
 @pytest.mark.parametrize(
-    ("senders", "began", "beaten", "sent"),
+    ("runs", "sent"),
     [
-        (2, 10, 1, 0),
-        (1, 10, 1, 1),
+        ([(10, 1), (10, 1)], 0),
+        ([(10, 1)], 1),
         # At their end, which need not be waited for.
-        (2, 45, 1, 1),
+        ([(45, 1), (45, 1)], 1),
+        ([(45, 1), (10, 1)], 1),
+        # But one worker stays free for mails and sweeps.
+        ([(45, 1), (10, 1), (10, 1)], 0),
+        ([(45, 1), (45, 1), (10, 1)], 0),
+        ([(45, 1), (45, 1), (45, 1)], 0),
         # Killed.
-        (2, 10, 4, 1),
+        ([(10, 4), (10, 4)], 1),
+        ([(45, 4), (45, 1), (10, 1)], 1),
     ],
 )
-def test_a_third_sender_leaves_the_work_to_two_that_are_at_it(
+def test_a_sender_leaves_the_work_to_those_that_are_at_it(
     alice: User,
     receivers: Callable[[], Receiver],
     send: Send,
-    senders: int,
-    began: int,
-    beaten: int,
+    runs: list[tuple[int, int]],
     sent: int,
 ) -> None:
+    """`runs`: how many seconds ago others began, and were last seen at work."""
     now = timezone.now()
-    for number in range(senders):
+    for number, (began, beaten) in enumerate(runs):
         make_delivery(
             webhook=make_webhook(owner=alice, target=f"busy:{number}"),
             status=Delivery.Status.RUNNING,
@@ -366,6 +386,110 @@ def test_a_database_that_is_away_for_a_moment_costs_no_delivery(
     assert failures == []
     assert states() == {Delivery.Status.DONE: 3}
     assert len(receiver.requests) == 3
+
+
+def test_one_row_that_cannot_be_recorded_is_not_in_the_way_of_the_others(
+    alice: User,
+    receivers: Callable[[], Receiver],
+    send: Send,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.WEBHOOK_DELIVERY_TIMEOUT_SECONDS = 1
+    monkeypatch.setattr(sending, "run_seconds", lambda: 0.5)
+    receiver, real = receivers(), sending.record
+    rows = [make_delivery(webhook=hook_to(alice, receiver, target=f"t:{n}")) for n in range(3)]
+
+    def record(row: Delivery, outcome: Outcome) -> bool:
+        if row.pk == rows[0].pk:
+            raise DataError("out of range")
+        return real(row, outcome)
+
+    monkeypatch.setattr(sending, "record", record)
+    with pytest.raises(DataError):
+        send()
+    told = Delivery.objects.order_by("pk").values_list("status", flat=True)
+    assert list(told) == [Delivery.Status.RUNNING, Delivery.Status.DONE, Delivery.Status.DONE]
+
+
+def test_a_claim_that_fails_stops_neither_beats_nor_records(
+    alice: User,
+    receivers: Callable[[], Receiver],
+    send: Send,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=1))
+    monkeypatch.setattr(sending, "BEAT_SECONDS", 0.1)
+    real, failures = sending._candidates, []
+
+    def candidates(*arguments: Any) -> list[int]:
+        if threading.current_thread() is sender and states()[Delivery.Status.RUNNING]:
+            failures.append(1)
+            raise OperationalError("canceling statement due to statement timeout")
+        return real(*arguments)
+
+    monkeypatch.setattr(sending, "_candidates", candidates)
+    receiver = receivers()
+    receiver.answer(Answer(wait_seconds=2.5))
+    make_delivery(webhook=hook_to(alice, receiver))
+    sender = in_background(send)
+    receiver.wait_for(1)
+    while sender.is_alive():
+        send()
+        sender.join(0.2)
+    assert len(failures) > 2
+    assert len(receiver.requests) == 1, "the lease was over"
+    assert states() == {Delivery.Status.DONE: 1}
+
+
+def test_a_beat_holds_nothing_that_is_not_being_sent(
+    alice: User,
+    receivers: Callable[[], Receiver],
+    send: Send,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a run has claimed and could not read is sent by the next one, once its lease is over."""
+    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=1))
+    monkeypatch.setattr(sending, "BEAT_SECONDS", 0.1)
+    real, row, has_failed = DeliveryQuerySet.select_related, None, threading.Event()
+
+    def select_related(self: DeliveryQuerySet, *fields: str) -> DeliveryQuerySet:
+        if row is not None and not has_failed.is_set():
+            has_failed.set()
+            raise OperationalError("server closed the connection unexpectedly")
+        return real(self, *fields)
+
+    monkeypatch.setattr(DeliveryQuerySet, "select_related", select_related)
+    slow, other = receivers(), receivers()
+    slow.answer(Answer(wait_seconds=4))
+    make_delivery(webhook=hook_to(alice, slow))
+    first = in_background(send)
+    slow.wait_for(1)
+    row = make_delivery(webhook=hook_to(alice, other))
+    assert has_failed.wait(5)
+    while first.is_alive() and not other.requests:
+        send()
+        first.join(0.2)
+    assert first.is_alive(), "the run has kept what it does not send"
+    first.join()
+    row.refresh_from_db()
+    assert (row.status, row.attempt_count) == (Delivery.Status.DONE, 1)
+    assert (len(slow.requests), len(other.requests)) == (1, 1)
+
+
+@on_sqlite
+def test_no_run_walks_through_all_deliveries(
+    alice: User, receivers: Callable[[], Receiver], send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "BEAT_SECONDS", 0)
+    receiver = receivers()
+    receiver.answer(Answer(wait_seconds=0.3))
+    hook = hook_to(alice, receiver)
+    fill(hook, 3)
+    lost = make_delivery(webhook=hook)
+    assert Delivery.objects.claim(lost, seconds=-1)
+    assert walks(send) == []
+    assert states() == {Delivery.Status.DONE: 4}
 
 
 def test_a_start_rings_every_bell_of_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
