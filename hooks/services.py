@@ -42,6 +42,7 @@ TEST_REASON = "Test of this webhook, asked for by hand"
 NOT_FOUND = "Webhook not found"
 DISABLED = "Webhook is disabled; enable it first"
 ALL_SWITCHED_OFF = "Webhooks are switched off on this server"
+UNREADABLE = "The webhook's secret cannot be read with the keys of this server: make a new one"
 CHANGED_MEANWHILE = "The webhook was changed at the same moment; try again"
 
 
@@ -83,7 +84,8 @@ def update_webhook(*, webhook: Webhook, by: User, changes: Mapping[str, Any]) ->
     """Writes the given ones of a WebhookSpec's fields, all or none; gives the row as it is then.
 
     Switching it on resumes a paused one: what was held is sent. Switching it off ends what waits.
-    Raises as `create_webhook`, and NotFound when it is gone.
+    Raises as `create_webhook`, NotFound when it is gone, and Conflict when it is to be switched on
+    and its secret cannot be read.
     """
     columns = dict(changes)
     if "url" in columns or "allow_http" in columns:
@@ -98,6 +100,8 @@ def update_webhook(*, webhook: Webhook, by: User, changes: Mapping[str, Any]) ->
         row = _locked(webhook)
         if "target" in columns and (row.url, row.allow_http) != (webhook.url, webhook.allow_http):
             raise Conflict(CHANGED_MEANWHILE)
+        if columns.get("enabled") and not row.enabled and _readable_secret(row) is None:
+            raise Conflict(UNREADABLE)
         told = _what_matters(row, columns)
         if columns:
             _write(row, columns)

@@ -17,6 +17,7 @@ from standardwebhooks import Webhook as Receiver
 from accounts.models import User
 from hooks import envelope
 from hooks.models import Delivery, Webhook
+from hooks.services import UNREADABLE
 from speakr_site.core import sealing
 from tests.factories import WEBHOOK_SECRET, make_delivery, make_webhook
 from tests.names import names
@@ -161,6 +162,10 @@ class TestAnotherKey:
         assert client.get(url).status_code == 200
         assert client.patch(url, {"name": "New"}).status_code == 200
         assert client.post(f"{url}/test").status_code == 202
+        # As a run that cannot sign leaves it.
+        Webhook.objects.filter(pk=hook.pk).update(enabled=False, auto_paused=True)
+        refused = client.patch(url, {"enabled": True})
+        assert (refused.status_code, refused.json()) == (409, {"error": UNREADABLE})
         rotated = client.post(f"{url}/rotate-secret", {"overlap_seconds": 60})
         assert rotated.status_code == 200
         assert secrets_of(hook) == [rotated.json()["secret"]], "nothing to overlap with"

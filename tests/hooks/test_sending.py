@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -133,6 +133,38 @@ def test_a_second_sender_counts_the_first_one_s_attempts(
     release.set()
     first.join()
     assert states() == {Delivery.Status.DONE: 4}
+    assert receiver.most_at_once == 2
+
+
+@pytest.mark.parametrize("look", [1, 2])
+def test_senders_that_choose_at_once_keep_to_two_attempts(
+    alice: User,
+    receivers: Callable[[], Receiver],
+    send: Send,
+    monkeypatch: pytest.MonkeyPatch,
+    look: int,
+) -> None:
+    """The other one comes when this one has counted what is under way, and not chosen yet: first
+    when nothing keeps it from claiming, then when it has to wait.
+    """
+    real, looks, others = sending._candidates, itertools.count(1), []
+
+    def candidates(*arguments: Any) -> list[int]:
+        if threading.current_thread() is threading.main_thread() and next(looks) == look:
+            others.append(in_background(send))
+            with suppress(AssertionError):
+                receiver.wait_for(2, seconds=1)
+        return real(*arguments)
+
+    monkeypatch.setattr(sending, "_candidates", candidates)
+    receiver = receivers()
+    receiver.answer(Answer(wait_seconds=1))
+    fill(hook_to(alice, receiver), 4)
+    send()
+    (other,) = others
+    other.join()
+    assert states() == {Delivery.Status.DONE: 4}
+    assert len(receiver.requests) == 4
     assert receiver.most_at_once == 2
 
 
