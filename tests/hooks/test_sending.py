@@ -122,7 +122,7 @@ def test_a_second_sender_counts_the_first_one_s_attempts(
     release = threading.Event()
 
     def hold(_: Any) -> Answer:
-        return Answer(wait_seconds=0 if release.is_set() else 1)
+        return Answer(wait_seconds=0 if release.is_set() else 4)
 
     receiver.answer_by(hold)
     fill(hook_to(alice, receiver), 4)
@@ -316,10 +316,10 @@ def test_a_long_attempt_keeps_its_lease(
     send: Send,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=2))
+    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=3))
     monkeypatch.setattr(sending, "BEAT_SECONDS", 0.3)
     receiver = receivers()
-    receiver.answer(Answer(wait_seconds=4))
+    receiver.answer(Answer(wait_seconds=6))
     make_delivery(webhook=hook_to(alice, receiver))
     sender = in_background(send)
     receiver.wait_for(1)
@@ -450,19 +450,22 @@ def test_a_claim_that_fails_stops_neither_beats_nor_records(
     send: Send,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=1))
+    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=3))
     monkeypatch.setattr(sending, "BEAT_SECONDS", 0.1)
     real, failures = sending._candidates, []
 
     def candidates(*arguments: Any) -> list[int]:
-        if threading.current_thread() is sender and states()[Delivery.Status.RUNNING]:
+        if (
+            threading.current_thread() is not threading.main_thread()
+            and states()[Delivery.Status.RUNNING]
+        ):
             failures.append(1)
             raise OperationalError("canceling statement due to statement timeout")
         return real(*arguments)
 
     monkeypatch.setattr(sending, "_candidates", candidates)
     receiver = receivers()
-    receiver.answer(Answer(wait_seconds=2.5))
+    receiver.answer(Answer(wait_seconds=5))
     make_delivery(webhook=hook_to(alice, receiver))
     sender = in_background(send)
     receiver.wait_for(1)
@@ -481,7 +484,7 @@ def test_a_beat_holds_nothing_that_is_not_being_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a run has claimed and could not read is sent by the next one, once its lease is over."""
-    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=1))
+    monkeypatch.setattr(sending, "lease_duration", lambda: timedelta(seconds=2))
     monkeypatch.setattr(sending, "BEAT_SECONDS", 0.1)
     real, row, has_failed = DeliveryQuerySet.select_related, None, threading.Event()
 
@@ -493,12 +496,12 @@ def test_a_beat_holds_nothing_that_is_not_being_sent(
 
     monkeypatch.setattr(DeliveryQuerySet, "select_related", select_related)
     slow, other = receivers(), receivers()
-    slow.answer(Answer(wait_seconds=4))
+    slow.answer(Answer(wait_seconds=8))
     make_delivery(webhook=hook_to(alice, slow))
     first = in_background(send)
     slow.wait_for(1)
     row = make_delivery(webhook=hook_to(alice, other))
-    assert has_failed.wait(5)
+    assert has_failed.wait(30)
     while first.is_alive() and not other.requests:
         send()
         first.join(0.2)
